@@ -1,0 +1,28 @@
+"""Wires the parts to Django when it starts."""
+
+from django.apps import AppConfig
+
+
+class OpsConfig(AppConfig):
+    """The app `django_ops`; parts with models are apps of their own."""
+
+    name = "django_ops"
+    label = "ops"
+    verbose_name = "django-ops"
+
+    def ready(self) -> None:
+        """Register the checks, and begin to count databases, caches and models."""
+        from django_ops import checks
+        from django_ops.conf import conf
+        from django_ops.logs import files
+        from django_ops.metrics import caches, catalog, database, models, slots
+        from django_ops.record import redaction
+
+        checks.register_all()
+        redaction.configure(conf.OPS_LOG_HIDDEN_KEYS)
+        files.on_drop(lambda reason, count: catalog.LOG_RECORDS_DROPPED.inc(reason, amount=count))
+        slots.install()
+        database.install()
+        caches.install()
+        if conf.OPS_METRICS_MODELS:
+            models.install()

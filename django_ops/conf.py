@@ -1,0 +1,232 @@
+"""The settings of django-ops: one typed property each, read at use, so that `override_settings` works."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
+
+from django.conf import settings
+
+from django_ops.exceptions import ImproperlyConfiguredError
+
+T = TypeVar("T")
+
+#: Upper bounds in seconds, those of django-prometheus, so that its dashboards keep their meaning.
+LATENCY_BUCKETS_SECONDS = (
+    0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 25.0, 50.0, 75.0,
+)  # fmt: skip
+
+
+class Setting(Generic[T]):
+    """One setting: its kind (which says what is wrong with a value), its default and its description."""
+
+    def __init__(self, kind: Callable[[Any], str | None], default: T, description: str) -> None:
+        self.kind = kind
+        self.default = default
+        self.description = description
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> Setting[T] | T:
+        if instance is None:
+            return self
+        value: T = getattr(settings, self.name, self.default)
+        return value
+
+    def problem(self, value: object) -> str | None:
+        """Say what is wrong with `value` ("must be …, not …"), or return None."""
+        return self.kind(value)
+
+
+class Secret(Setting[str]):
+    """A secret, given as a value or as a file: `NAME` or `NAME_FILE`. The file is read at each use."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Secret: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> str: ...
+    def __get__(self, instance: object | None, owner: type) -> Secret | str:
+        if instance is None:
+            return self
+        value = getattr(settings, self.name, "")
+        if value:
+            return str(value)
+        path = getattr(settings, f"{self.name}_FILE", "")
+        if not path:
+            return self.default
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ImproperlyConfiguredError(f"{self.name}_FILE names {path}, which cannot be read: {error}") from error
+
+
+def _wrong(expected: str, value: object) -> str:
+    return f"must be {expected}, not {type(value).__name__} {value!r:.80}"
+
+
+def text(value: Any) -> str | None:
+    """A string."""
+    return None if isinstance(value, str) else _wrong("a string", value)
+
+
+def file_path(value: Any) -> str | None:
+    """A path, as a string or a Path; empty for none."""
+    return None if isinstance(value, (str, Path)) else _wrong("a path", value)
+
+
+def url_path(value: Any) -> str | None:
+    """A path that starts with a slash; empty switches the endpoint off."""
+    if isinstance(value, str) and (value == "" or value.startswith("/")):
+        return None
+    return _wrong('a path such as "/livez"', value)
+
+
+def boolean(value: Any) -> str | None:
+    """True or False."""
+    return None if isinstance(value, bool) else _wrong("True or False", value)
+
+
+def count(value: Any) -> str | None:
+    """A whole number above 0."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return None
+    return _wrong("a whole number above 0", value)
+
+
+def seconds(value: Any) -> str | None:
+    """A number of seconds, 0 or more."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return None
+    return _wrong("a number of seconds, 0 or more", value)
+
+
+def strings(value: Any) -> str | None:
+    """A list or tuple of strings."""
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return None
+    return _wrong("a list of strings", value)
+
+
+def networks(value: Any) -> str | None:
+    """A list of IP addresses or networks in CIDR form, and "unix" for a Unix socket."""
+    if strings(value) is not None:
+        return _wrong("a list of networks", value)
+    for item in value:
+        try:
+            item == "unix" or ipaddress.ip_network(item)
+        except ValueError as error:
+            return f'must be a list of networks such as "10.0.0.0/8": {error}'
+    return None
+
+
+def bounds(value: Any) -> str | None:
+    """Upper bounds of a histogram: numbers above 0, rising."""
+    if (
+        isinstance(value, (list, tuple))
+        and value
+        and all(isinstance(item, (int, float)) and not isinstance(item, bool) and item > 0 for item in value)
+        and list(value) == sorted(set(value))
+        and value[-1] != float("inf")
+    ):
+        return None
+    return _wrong("a list of rising numbers of seconds, without infinity", value)
+
+
+def checks(value: Any) -> str | None:
+    """A list of readiness checks: names of ours, dotted paths, or callables."""
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) or callable(item) for item in value):
+        return None
+    return _wrong("a list of check names, dotted paths or callables", value)
+
+
+def address(value: Any) -> str | None:
+    """`host:port` to listen on; empty for none."""
+    if isinstance(value, str):
+        host, colon, port = value.rpartition(":")
+        if value == "" or (host and colon and port.isdigit() and int(port) < 65536):
+            return None
+    return _wrong('an address such as "127.0.0.1:9808"', value)
+
+
+class Configuration:
+    """All settings; `conf` is the one instance."""
+
+    OPS_SERVICE_NAME = Setting(text, "django", "`service.name` of every log line.")
+    OPS_SERVICE_VERSION = Setting(text, "unknown", "`service.version` of every log line: a tag or a commit.")
+    OPS_ENVIRONMENT = Setting(text, "production", "`service.environment` of every log line.")
+
+    OPS_TRUSTED_PROXIES: Setting[list[str]] = Setting(
+        networks,
+        [],
+        "Networks of your reverse proxies. Only a request that comes from one of them may say, in"
+        " `X-Forwarded-For`, `X-Request-ID` and `X-Request-Start`, whom it is for and when it began."
+        ' Add "unix" when the server listens on a Unix socket.',
+    )
+    OPS_LOG_QUERY_KEYS: Setting[list[str]] = Setting(
+        strings, [], "Keys of the query string that may appear in `url.query` of the request line; others never do."
+    )
+    OPS_LOG_HIDDEN_KEYS: Setting[list[str]] = Setting(
+        strings, [], "Further words that mark a key as secret, beside the built-in ones (password, token, ...)."
+    )
+
+    OPS_LIVEZ_PATH = Setting(url_path, "/livez", "Where liveness is answered, before anything else runs.")
+    OPS_READYZ_PATH = Setting(url_path, "/readyz", "Where readiness is answered.")
+    OPS_METRICS_PATH = Setting(url_path, "/metrics", "Where Prometheus scrapes.")
+
+    OPS_METRICS_TOKEN = Secret(
+        text, "", "Bearer token that opens `/metrics` and the details of `/readyz`; or a file, OPS_METRICS_TOKEN_FILE."
+    )
+    OPS_METRICS_NETWORKS: Setting[list[str]] = Setting(
+        networks, [], "Networks whose clients may read `/metrics` and the details of `/readyz` without a token."
+    )
+    OPS_METRICS_PERMISSION = Setting(
+        text, "", 'Permission that lets a signed-in user read `/metrics`, such as "auth.view_user"; empty for none.'
+    )
+    OPS_METRICS_LABEL_LIMIT = Setting(
+        count, 500, "How many values one label of one metric may have; further ones count as `__other__`."
+    )
+    OPS_METRICS_LATENCY_BUCKETS: Setting[tuple[float, ...]] = Setting(
+        bounds, LATENCY_BUCKETS_SECONDS, "Upper bounds in seconds of every latency histogram. Read at start."
+    )
+    OPS_METRICS_MODELS: Setting[list[str]] = Setting(
+        strings, [], 'Models whose inserts, updates and deletes are counted: "app.Model", or "*" for all.'
+    )
+    OPS_METRICS_MIGRATIONS = Setting(
+        boolean, True, "Whether a scrape reports applied and unapplied migrations (one query a minute)."
+    )
+
+    OPS_READYZ_CHECKS: Setting[list[Any]] = Setting(
+        checks,
+        ["database"],
+        "What readiness depends on: `database`, `cache`, `migrations`, `broker`, a dotted path, or a callable"
+        " that raises when it is not ready.",
+    )
+    OPS_READYZ_TIMEOUT_SECONDS = Setting(seconds, 2.0, "The deadline of each readiness check.")
+    OPS_READYZ_CACHE_SECONDS = Setting(seconds, 1.0, "For how long a readiness result is answered again.")
+    OPS_DRAIN_FILE: Setting[str | Path] = Setting(
+        file_path,
+        "",
+        "The file whose presence makes the process drain. Empty: `draining` in the slot directory, or in the"
+        " directory for temporary files.",
+    )
+    OPS_DRAIN_SECONDS = Setting(
+        seconds, 5.0, "How long readiness answers 503 before the listener closes: longer than your probe's period."
+    )
+
+    OPS_CELERY_METRICS_ADDRESS = Setting(
+        address, "", 'Where a Celery worker serves its metrics, such as "127.0.0.1:9808"; empty for nowhere.'
+    )
+
+    def __iter__(self) -> Iterator[Setting[Any]]:
+        return (value for value in vars(type(self)).values() if isinstance(value, Setting))
+
+
+conf = Configuration()

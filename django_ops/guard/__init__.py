@@ -1,0 +1,1 @@
+"""Decisions that several rooms share: whom to believe, whom to let in."""

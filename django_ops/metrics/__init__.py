@@ -1,0 +1,1 @@
+"""The metrics sink: a finished record becomes numbers, and the numbers of all slots become one exposition."""

@@ -1,0 +1,173 @@
+"""The three kinds of metrics, and how one observation reaches its vector."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import ClassVar
+
+from django_ops.conf import conf
+from django_ops.metrics import store as stores
+from django_ops.metrics.store import Store
+
+#: What values beyond a label's limit are folded into.
+OTHER = "__other__"
+
+_LONGEST_LABEL_VALUE = 200
+
+#: Every family by its exposed name, in the order of the catalog.
+registry: dict[str, Family] = {}
+
+
+class Family:
+    """One metric: its exposed name, labels and help."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, name: str, help_text: str, labels: tuple[str, ...] = ()) -> None:
+        if name in registry:
+            raise ValueError(f"the metric {name} is defined twice")
+        self.name = name
+        self.help_text = help_text
+        self.labels = labels
+        registry[name] = self
+
+    @property
+    def length(self) -> int:
+        """How many doubles one child has."""
+        return 1
+
+    def offset(self, store: Store, *values: str) -> int:
+        """Return where the child with these label values begins, folding values beyond the limit."""
+        key = (self.name, *values)
+        offset = store.offsets.get(key)
+        if offset is None:
+            offset = store.offset((self.name, *self._folded(store, values)), self.length)
+        return offset
+
+    def is_known(self, store: Store, *values: str) -> bool:
+        """Tell whether these values have a child of their own, which none takes away again."""
+        return (self.name, *values) in store.offsets
+
+    def _folded(self, store: Store, values: tuple[str, ...]) -> list[str]:
+        if len(values) != len(self.labels):
+            raise ValueError(f"{self.name} takes the labels {self.labels}, not {values}")
+        limit = conf.OPS_METRICS_LABEL_LIMIT
+        folded = []
+        for position, value in enumerate(values):
+            value = clean(value)
+            seen = store.values_seen.setdefault((self.name, position), set())
+            if value not in seen and len(seen) >= limit and value != OTHER:
+                on_fold(self.name, self.labels[position])
+                value = OTHER
+            seen.add(value)
+            folded.append(value)
+        return folded
+
+
+def clean(value: str) -> str:
+    """Make a label value short and encodable, whatever it was."""
+    return value[:_LONGEST_LABEL_VALUE].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class Counter(Family):
+    """A number that only rises."""
+
+    kind = "counter"
+
+    def inc(self, *values: str, amount: float = 1.0) -> None:
+        """Add `amount` to the child with these label values."""
+        store = stores.active()
+        offset = self.offset(store, *values)
+        with store.lock:
+            store.buffer[offset] += amount
+
+
+class Gauge(Family):
+    """A number that rises and falls, of live processes only.
+
+    `merge` says how those of several processes become one: sum or max. A value older than `expires_seconds`
+    is not reported, so that one process that is never asked again cannot hold on to what was true once.
+    """
+
+    kind = "gauge"
+
+    def __init__(
+        self,
+        name: str,
+        help_text: str,
+        labels: tuple[str, ...] = (),
+        *,
+        merge: str = "sum",
+        expires_seconds: float | None = None,
+    ) -> None:
+        super().__init__(name, help_text, labels)
+        self.merge: Callable[[float, float], float] = max if merge == "max" else float.__add__
+        self.expires_seconds = expires_seconds
+        stores.live_gauges.add(name)
+
+    @property
+    def length(self) -> int:
+        return 2  # the value, and the Unix time at which it was set
+
+    def is_expired(self, vector: list[float], now: float) -> bool:
+        """Tell whether a value was set too long ago, or so far ahead that the clock must have jumped."""
+        return self.expires_seconds is not None and abs(now - vector[1]) > self.expires_seconds
+
+    def set(self, value: float, *values: str) -> None:
+        """Set the child with these label values."""
+        store = stores.active()
+        offset = self.offset(store, *values)
+        with store.lock:
+            store.buffer[offset] = float(value)
+            store.buffer[offset + 1] = time.time()
+
+    def inc(self, *values: str, amount: float = 1.0) -> None:
+        """Add `amount`, which may be negative, to the child with these label values."""
+        store = stores.active()
+        offset = self.offset(store, *values)
+        with store.lock:
+            store.buffer[offset] += amount
+
+
+class Histogram(Family):
+    """How often a value fell below each bound. A child is a count per bucket, the last one unbounded, and a sum."""
+
+    kind = "histogram"
+
+    def __init__(
+        self,
+        name: str,
+        help_text: str,
+        labels: tuple[str, ...] = (),
+        *,
+        bounds: tuple[float, ...] | None = None,
+    ) -> None:
+        super().__init__(name, help_text, labels)
+        self._bounds = bounds
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """Return the upper bounds; those of OPS_METRICS_LATENCY_BUCKETS where the metric has none of its own."""
+        return self._bounds if self._bounds is not None else tuple(conf.OPS_METRICS_LATENCY_BUCKETS)
+
+    @property
+    def length(self) -> int:
+        return len(self.bounds) + 2
+
+    def observe(self, value: float, *values: str) -> None:
+        """Count `value` in the child with these label values."""
+        store = stores.active()
+        offset = self.offset(store, *values)
+        bounds = self.bounds
+        with store.lock:
+            store.buffer[offset + bisect_left(bounds, value)] += 1.0
+            store.buffer[offset + len(bounds) + 1] += value
+
+
+def on_fold(metric: str, label: str) -> None:
+    """Count that a value was folded; the counter itself has few values, so this ends."""
+    counter = registry.get("django_ops_metric_values_folded_total")
+    if isinstance(counter, Counter) and metric != counter.name:
+        counter.inc(metric, label)

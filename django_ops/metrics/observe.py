@@ -1,0 +1,134 @@
+"""A finished record becomes numbers: one observation in each metric, under one lock."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import NamedTuple
+
+from django_ops.metrics import catalog
+from django_ops.metrics import store as stores
+from django_ops.metrics.families import Family
+from django_ops.metrics.store import Store
+from django_ops.record.outcome import Outcome
+from django_ops.record.request import OTHER_METHOD, RequestRecord
+from django_ops.record.task import TaskRecord
+
+_SECONDS = 1e-9
+
+
+class _Cell(NamedTuple):
+    """Where the numbers of requests of one kind lie in the store."""
+
+    counters: tuple[int, ...]
+    in_progress: int
+    latency_bounds: tuple[float, ...]
+    latency_all: int
+    latency_by_view: int
+    request_bytes: int
+    response_bytes: int
+
+
+def request_began() -> None:
+    """Count a request as in progress, until `observe_request` gets its record."""
+    store = stores.active()
+    cache = store.caches.get("in_progress")
+    if cache is None:
+        cache = store.cache("in_progress")
+        cache[0] = catalog.IN_PROGRESS.offset(store)
+    with store.lock:
+        store.buffer[cache[0]] += 1.0
+
+
+def observe_request(record: RequestRecord) -> None:
+    """Count a finished request."""
+    store = stores.active()
+    cells = store.caches.get("requests")
+    if cells is None:
+        cells = store.cache("requests")
+    key = (
+        record.view, record.method, record.scheme, record.status,
+        record.charset, record.template, record.outcome, record.ajax, record.streaming,
+    )  # fmt: skip
+    cell: _Cell = cells.get(key) or _request_cell(store, record, key)
+    first_byte_seconds = record.first_byte_ns * _SECONDS
+    latency_bucket = bisect_left(cell.latency_bounds, first_byte_seconds)
+    latency_sum = len(cell.latency_bounds) + 1
+    sizes = catalog.BODY_BOUNDS_BYTES
+    size_sum = len(sizes) + 1
+    with store.lock:
+        buffer = store.buffer
+        for offset in cell.counters:
+            buffer[offset] += 1.0
+        buffer[cell.in_progress] -= 1.0
+        buffer[cell.latency_all + latency_bucket] += 1.0
+        buffer[cell.latency_all + latency_sum] += first_byte_seconds
+        buffer[cell.latency_by_view + latency_bucket] += 1.0
+        buffer[cell.latency_by_view + latency_sum] += first_byte_seconds
+        buffer[cell.request_bytes + bisect_left(sizes, record.request_bytes)] += 1.0
+        buffer[cell.request_bytes + size_sum] += record.request_bytes
+        buffer[cell.response_bytes + bisect_left(sizes, record.response_bytes)] += 1.0
+        buffer[cell.response_bytes + size_sum] += record.response_bytes
+    if record.streaming or record.error is not None or record.queue_ns is not None or record.db_count:
+        _observe_rare(record)
+
+
+def _request_cell(store: Store, record: RequestRecord, key: tuple[object, ...]) -> _Cell:
+    """Find the numbers of requests like `record`, and remember them unless a label value was folded."""
+    view = record.view or catalog.UNNAMED_VIEW
+    method = catalog.INVALID_METHOD if record.method == OTHER_METHOD else record.method
+    status = str(record.status)
+    counted: list[tuple[Family, tuple[str, ...]]] = [
+        (catalog.REQUESTS_BEFORE, ()),
+        (catalog.RESPONSES_BEFORE, ()),
+        (catalog.REQUESTS, (record.outcome,)),
+        (catalog.REQUESTS_BY_METHOD, (method,)),
+        (catalog.REQUESTS_BY_TRANSPORT, (record.scheme,)),
+        (catalog.RESPONSES_BY_STATUS, (status,)),
+        (catalog.RESPONSES_BY_VIEW, (status, view, method)),
+    ]
+    if record.view:
+        counted.append((catalog.REQUESTS_BY_VIEW, (view, record.scheme, method)))
+    if record.charset:
+        counted.append((catalog.RESPONSES_BY_CHARSET, (record.charset,)))
+    if record.template is not None:
+        counted.append((catalog.RESPONSES_BY_TEMPLATE, (record.template,)))
+    if record.ajax:
+        counted.append((catalog.AJAX, ()))
+    if record.streaming:
+        counted.append((catalog.RESPONSES_STREAMING, ()))
+    cell = _Cell(
+        counters=tuple(family.offset(store, *values) for family, values in counted),
+        in_progress=catalog.IN_PROGRESS.offset(store),
+        latency_bounds=catalog.LATENCY_ALL.bounds,
+        latency_all=catalog.LATENCY_ALL.offset(store),
+        latency_by_view=catalog.LATENCY_BY_VIEW.offset(store, view, method),
+        request_bytes=catalog.REQUEST_BYTES.offset(store),
+        response_bytes=catalog.RESPONSE_BYTES.offset(store),
+    )
+    # a folded value must be counted as folded each time, and invented ones must not fill the memory
+    if all(family.is_known(store, *values) for family, values in counted):
+        store.cache("requests")[key] = cell
+    return cell
+
+
+def _observe_rare(record: RequestRecord) -> None:
+    view = record.view or catalog.UNNAMED_VIEW
+    if record.streaming:
+        catalog.STREAM_SECONDS.observe(record.duration_ns * _SECONDS, view)
+        catalog.STREAM_FIRST_BYTE_SECONDS.observe(record.first_byte_ns * _SECONDS, view)
+        catalog.STREAM_BYTES.inc(view, amount=record.response_bytes)
+    if record.queue_ns is not None:
+        catalog.QUEUE_SECONDS.observe(record.queue_ns * _SECONDS)
+    if record.db_count:
+        catalog.QUERIES_BY_VIEW.inc(view, amount=record.db_count)
+    if record.outcome is Outcome.EXCEPTION:
+        catalog.EXCEPTIONS_BY_TYPE.inc(type(record.error).__name__)
+        catalog.EXCEPTIONS_BY_VIEW.inc(view)
+
+
+def observe_task(record: TaskRecord) -> None:
+    """Count a finished run of a task."""
+    catalog.TASKS.inc(record.name, record.outcome)
+    catalog.TASK_SECONDS.observe(record.duration_ns * _SECONDS, record.name)
+    if record.queue_ns is not None:
+        catalog.TASK_QUEUE_SECONDS.observe(record.queue_ns * _SECONDS, record.name)

@@ -1,0 +1,1 @@
+"""Password history: the last passwords of a user cannot be used again."""

@@ -1,0 +1,65 @@
+"""Who a request is: the ids that its log lines, its tasks and its trace share."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+# version 00 exactly; a higher version may carry more after the flags. All-zero ids are invalid.
+# Source: https://www.w3.org/TR/trace-context/#traceparent-header
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace_id>[0-9a-f]{32})-(?!0{16})(?P<span_id>[0-9a-f]{16})-[0-9a-f]{2}"
+)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
+
+
+class Identity(NamedTuple):
+    """The ids of one request or task."""
+
+    request_id: str  # 1 to 64 characters of A-Z a-z 0-9 . _ -
+    trace_id: str  # 32 lower-case hexadecimal digits, W3C trace context
+    span_id: str  # 16 lower-case hexadecimal digits
+
+    @property
+    def traceparent(self) -> str:
+        """The W3C `traceparent` header that makes what comes next a child of this."""
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
+
+def new_identity() -> Identity:
+    """Make the identity of a request that brought none: the request id is its trace id."""
+    digits = os.urandom(24).hex()
+    return Identity(digits[:32], digits[:32], digits[32:])
+
+
+def accept_identity(traceparent: str | None, request_id: str | None) -> Identity:
+    """Continue the identity that a caller sent, as far as it is well-formed; else make a new one.
+
+    A valid `traceparent` wins. `request_id` is what came in `X-Request-ID`, and only its caller knows whether
+    the sender may be believed: pass None when not.
+    """
+    if traceparent:
+        trace_id = parse_traceparent(traceparent)
+        if trace_id is not None:
+            return Identity(trace_id, trace_id, os.urandom(8).hex())
+    if request_id and _REQUEST_ID.fullmatch(request_id):
+        fresh = new_identity()
+        trace_id = request_id if _TRACE_ID.fullmatch(request_id) else fresh.trace_id
+        return Identity(request_id, trace_id, fresh.span_id)
+    return new_identity()
+
+
+def parse_traceparent(header: str) -> str | None:
+    """Return the trace id of a `traceparent` header, or None when the header is not valid."""
+    if len(header) > 512:
+        return None
+    header = header.strip()
+    match = _TRACEPARENT.match(header)
+    if match is None:
+        return None
+    rest = header[match.end() :]
+    if rest and (header.startswith("00-") or not rest.startswith("-")):
+        return None
+    return match["trace_id"]

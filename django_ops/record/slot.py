@@ -1,0 +1,159 @@
+"""Which slot of its server this process holds: a small number that is used again when a worker is recycled.
+
+Log and metric files belong to slots, not to process ids, so that their number stays the number of workers
+however many workers have come and gone. A slot is held by an exclusive `flock` on a file in the slot
+directory; the kernel gives it up when the process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from django_ops.exceptions import SlotError
+
+#: Shared with prometheus_client, whose own files lie in the same directory.
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+#: What a server's master process calls itself: it answers no request and takes no number.
+MAIN = "main"
+
+_HIGHEST = 9999
+
+_lock = threading.Lock()
+_label: str | None = None
+_next: tuple[str, int] | None = None  # label and lock of the slot that the next forked child takes
+_held: dict[str, int] = {}  # label -> file descriptor of its lock, of this process and of its children
+_listeners: list[Callable[[], None]] = []
+
+
+def directory() -> Path | None:
+    """Return the slot directory, or None where a single process needs none."""
+    name = os.environ.get(DIRECTORY_VARIABLE)
+    return Path(name) if name else None
+
+
+def label() -> str:
+    """Return this process's slot ("0", "1", ... or "main"), claiming the lowest free one at first use.
+
+    Raises SlotError when the slot directory cannot be used.
+    """
+    if _label is not None:
+        return _label
+    with _lock:
+        return _label if _label is not None else _claim()
+
+
+def be_main() -> None:
+    """Mark this process as a server's master."""
+    global _label
+    _label = MAIN
+
+
+def reserve_for_next_fork() -> str | None:
+    """Reserve the lowest free slot for the child that this process forks next, and return its label.
+
+    Called by a master just before it forks. None without a slot directory.
+    """
+    global _next
+    where = directory()
+    if where is None:
+        return None
+    with _lock:
+        if _next is not None:  # the fork that it was meant for failed
+            return _next[0]
+        _next = _lowest_free(where)
+        _held[_next[0]] = _next[1]
+        return _next[0]
+
+
+def release(slot: str) -> None:
+    """Give up the slot of a child that has ended (the child held it as well, until it ended)."""
+    descriptor = _held.pop(slot, None)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+def is_free(where: Path, slot: str) -> bool:
+    """Tell whether no living process holds `slot`."""
+    lock_file = where / f"slot-{slot}.lock"
+    if not lock_file.exists():
+        return True
+    descriptor = _try_lock(lock_file)
+    if descriptor is None:
+        return False
+    os.close(descriptor)
+    return True
+
+
+def on_change(listener: Callable[[], None]) -> None:
+    """Call `listener` in each forked child, once it is known that its slot is another than its parent's."""
+    _listeners.append(listener)
+
+
+def _claim() -> str:
+    global _label
+    where = directory()
+    if where is None:
+        _label = "0"
+    else:
+        _label, descriptor = _lowest_free(where)
+        _held[_label] = descriptor
+    return _label
+
+
+def _lowest_free(where: Path) -> tuple[str, int]:
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        for number in range(_HIGHEST + 1):
+            descriptor = _try_lock(where / f"slot-{number}.lock")
+            if descriptor is not None:
+                return str(number), descriptor
+    except OSError as error:
+        raise SlotError(
+            f"{DIRECTORY_VARIABLE} names {where}, where no slot can be claimed: {error}."
+            " Make it a directory that this user may write."
+        ) from error
+    raise SlotError(f"all slots of {where} are held; are several servers sharing one directory?")
+
+
+def _try_lock(path: Path) -> int | None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _after_fork_in_parent() -> None:
+    global _next
+    _next = None
+
+
+def _after_fork_in_child() -> None:
+    """Take the slot that was reserved for this child, and let go of everybody else's.
+
+    A lock taken by `flock` lives as long as one process has its descriptor open: a child that kept its
+    siblings' would keep their slots from being used again.
+    """
+    global _label, _next, _lock
+    _lock = threading.Lock()
+    mine, _next = _next, None
+    for slot, descriptor in list(_held.items()):
+        if mine is None or slot != mine[0]:
+            os.close(descriptor)
+            del _held[slot]
+    _label = mine[0] if mine else None
+    for listener in _listeners:
+        listener()
+
+
+os.register_at_fork(after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -1,0 +1,16 @@
+"""The current span of OpenTelemetry, where its SDK is active. Nothing is imported that is not imported yet."""
+
+from __future__ import annotations
+
+import sys
+
+
+def current_span() -> tuple[str, str] | None:
+    """Return trace id and span id, in lower-case hexadecimal of full width, or None when there is no span."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return None
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"{context.trace_id:032x}", f"{context.span_id:016x}"
