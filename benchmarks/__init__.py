@@ -1,0 +1,1 @@
+"""What a request, a scrape and a password validation cost, beside the peers. See docs/benchmarks.md."""

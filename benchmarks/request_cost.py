@@ -1,0 +1,68 @@
+"""What watching a request costs: each variant in its own warm process, all of them in turn, round after round."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import variants
+from benchmarks.child import Child
+from benchmarks.figures import rotate
+
+
+class Case(NamedTuple):
+    """One way of serving, under which variants are compared."""
+
+    title: str
+    interface: str  # wsgi or asgi
+    view: str  # which of the site's views
+    shared: bool  # with PROMETHEUS_MULTIPROC_DIR, as a site with several workers runs
+    variants: tuple[str, ...]
+    extra: bool  # beside what the bars are about; fewer rounds
+
+
+_SOME = (variants.NOTHING, variants.BOTH, variants.OURS, variants.FLOOR)
+
+CASES = (
+    Case("WSGI", "wsgi", "sync", False, variants.ALL, False),
+    Case("ASGI", "asgi", "async", False, variants.ALL, False),
+    Case("WSGI, several workers", "wsgi", "sync", True, _SOME, True),
+    Case("WSGI, one query", "wsgi", "stored", False, _SOME, True),
+    Case("ASGI, sync view", "asgi", "sync", False, _SOME, True),
+)
+
+
+class Measured(NamedTuple):
+    """Microseconds per request in each round, by variant: as the clock has it, and of the processor."""
+
+    case: Case
+    wall_us: dict[str, list[float]]
+    processor_us: dict[str, list[float]]
+
+
+def measure(case: Case, python: Path, scratch: Path, rounds: int, count: int, say) -> Measured:
+    """Run `rounds` rounds of `count` requests with each variant of `case`. Raises ChildError."""
+    measured = Measured(case, {name: [] for name in case.variants}, {name: [] for name in case.variants})
+    with ExitStack() as stack:
+        children = {name: stack.enter_context(_child(case, name, python, scratch)) for name in case.variants}
+        for name in case.variants:
+            children[name].answer()
+            children[name].ask(do="round", count=count)  # to warm up
+        for turn in range(rounds):
+            for name in rotate(case.variants, turn):
+                answer = children[name].ask(do="round", count=count)
+                measured.wall_us[name].append(answer["wall_us"])
+                measured.processor_us[name].append(answer["processor_us"])
+            say(f"{case.title}: round {turn + 1} of {rounds}")
+    return measured
+
+
+def _child(case: Case, variant: str, python: Path, scratch: Path) -> Child:
+    home = scratch / f"{case.title}-{variant}".replace(" ", "-")
+    environment = {}
+    if case.shared:
+        (home / "slots").mkdir(parents=True)
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(home / "slots")
+    configuration = {"variant": variant, "interface": case.interface, "view": case.view}
+    return Child(python, "benchmarks.request_child", configuration, home, environment)
