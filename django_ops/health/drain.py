@@ -1,0 +1,116 @@
+"""Whether this server is on its way out: readiness says so first, the listener closes later.
+
+A server drains while a file tells it to (`manage.py ops_drain`), or after SIGTERM to a gunicorn master, which
+tells its workers through the board (`gunicorn_drain`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from django_ops.conf import conf
+from django_ops.exceptions import DrainError
+from django_ops.health.board import Board
+from django_ops.health.server import age_seconds, server_pid
+from django_ops.health.watch import watch
+
+#: A file's time is that of the kernel's last tick, and so is the start of a process: both lag by up to 10 ms.
+_TICKS_SECONDS = 0.05
+
+board = Board()
+
+
+def is_draining() -> bool:
+    """Tell whether this server drains. Costs a look at shared memory and one `stat`."""
+    return board.stopping or _file_applies()
+
+
+def observe() -> bool:
+    """Tell the same to a probe, and remember since when probes know."""
+    watch(drain_file())
+    draining = is_draining()
+    if draining != (board.seen_at != 0.0):
+        board.seen_at = time.monotonic() if draining else 0.0
+    return draining
+
+
+def begin(master_pid: int | None = None) -> Path:
+    """Make every server that looks at the drain file drain, or only the one whose master (or only) process this is.
+
+    Doing it again while it drains changes nothing. Raises DrainError when the file cannot be written.
+    """
+    path = drain_file()
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            fresh.write_text("" if master_pid is None else f"{master_pid}\n")
+            fresh.replace(path)  # at once: an empty file means something else
+        finally:
+            fresh.unlink(missing_ok=True)
+    except OSError as error:
+        raise DrainError(
+            f"{path} cannot be written: {error}. Set OPS_DRAIN_FILE to a file that both this user and the server can"
+            " reach, and that this user can write."
+        ) from error
+    return path
+
+
+def end() -> bool:
+    """Take the drain file away, and tell whether there was one. Raises DrainError when it cannot be removed."""
+    path = drain_file()
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DrainError(f"{path} cannot be removed: {error}") from error
+    return True
+
+
+def drain_file() -> Path:
+    """Return OPS_DRAIN_FILE, or a file of this user and these settings in the directory for temporary files.
+
+    It does not lie in the slot directory, which only the server's environment knows.
+    """
+    return _drain_file(str(conf.OPS_DRAIN_FILE), os.getuid())
+
+
+@lru_cache(maxsize=4)
+def _drain_file(configured: str, uid: int) -> Path:
+    if configured:
+        return Path(configured)
+    module = os.environ.get("DJANGO_SETTINGS_MODULE") or getattr(settings, "ROOT_URLCONF", "django")
+    return Path(tempfile.gettempdir()) / f"django-ops-{uid}" / f"{module}.draining"
+
+
+def _file_applies() -> bool:
+    path = drain_file()
+    try:
+        found = os.stat(path)
+        return _may_be_believed(found) and _is_for_this_server(path, found)
+    except OSError:
+        return False
+
+
+def _may_be_believed(found: os.stat_result) -> bool:
+    """Tell whether we chose the place, or else this user or root the file: others can write into /tmp as well."""
+    return bool(conf.OPS_DRAIN_FILE) or (stat.S_ISREG(found.st_mode) and found.st_uid in (0, os.getuid()))
+
+
+def _is_for_this_server(path: Path, found: os.stat_result) -> bool:
+    """Tell whether the file is younger than the server, and names no other server's master.
+
+    A server that was drained and stopped leaves the file behind; it must not drain the next one for ever.
+    """
+    pid = server_pid()
+    if time.time() - found.st_mtime > age_seconds(pid) + _TICKS_SECONDS:
+        return False
+    return found.st_size == 0 or path.read_text(errors="replace").strip() in ("", str(pid))

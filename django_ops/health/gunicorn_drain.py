@@ -1,0 +1,95 @@
+"""SIGTERM to a gunicorn master: drain first, stop later.
+
+gunicorn's own answer closes the listeners before it tells the workers (`Arbiter.stop`), so no probe would ever
+see that they are about to go. Nothing here imports gunicorn.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+
+from django_ops.conf import Configuration, conf
+from django_ops.health.drain import board
+
+
+class DrainThenStop:
+    """What the master's main loop calls for SIGTERM, in the place of `Arbiter.handle_term`."""
+
+    def __init__(self, server: Any, stop: Callable[[], None]) -> None:
+        self.server = server
+        self.stop = stop  # raises StopIteration, which ends the main loop
+
+    def __call__(self) -> None:
+        """Begin to drain and come back later; at the second time, or when there is no reason to wait, stop."""
+        wait_seconds = self._wait_seconds()
+        if board.stopping or wait_seconds <= 0:
+            self.stop()
+            return
+        board.stopping = True
+        self.server.log.info("Draining: /readyz answers 503 and requests are served for %.1f s", wait_seconds)
+        signal.signal(signal.SIGALRM, self._on_alarm)
+        os.register_at_fork(after_in_child=_forget_alarm)
+        signal.setitimer(signal.ITIMER_REAL, wait_seconds)
+
+    def _on_alarm(self, number: int, frame: Any) -> None:
+        """Queue SIGTERM as gunicorn does; nothing else is safe in a handler."""
+        self.server.signal(signal.SIGTERM, frame)
+
+    def _wait_seconds(self) -> float:
+        if self.server.reexec_pid or self.server.master_pid:
+            # During an upgrade by USR2 the other master answers on the same listener. A 503 from half of the
+            # workers would take both out of the balancer.
+            return 0.0
+        known_seconds = time.monotonic() - board.seen_at if board.seen_at else 0.0
+        return drain_seconds() - known_seconds
+
+
+def install_gunicorn_drain(server: Any) -> None:
+    """Make the master drain when it is told to stop. Call it from `when_ready`: before workers are forked.
+
+    SIGINT and SIGQUIT still stop at once, and HUP, USR1, USR2, TTIN and TTOU do what they do.
+    """
+    server.handle_term = DrainThenStop(server, server.handle_term)
+
+
+def worker_ready(worker: Any) -> None:
+    """Tell the master what OPS_DRAIN_SECONDS is. Call it from `post_worker_init`.
+
+    The master has not loaded the settings unless the app is preloaded, and must not: its workers would inherit
+    them, and HUP would reload nothing.
+    """
+    if settings.configured and Configuration.OPS_DRAIN_SECONDS.problem(conf.OPS_DRAIN_SECONDS) is None:
+        board.wait_seconds = float(conf.OPS_DRAIN_SECONDS)
+
+
+def close_connection(worker: Any, request: Any) -> None:
+    """Answer with "Connection: close" while the server drains. Call it from `pre_request`.
+
+    A balancer that keeps connections open would send its next request over one that is about to go. gunicorn
+    takes no such header from an application.
+    """
+    if board.stopping or board.seen_at:
+        request.must_close = True
+
+
+def drain_seconds() -> float:
+    """Return OPS_DRAIN_SECONDS as the workers told it, else from the environment, else its default."""
+    if board.wait_seconds >= 0:
+        return board.wait_seconds
+    setting = Configuration.OPS_DRAIN_SECONDS
+    try:
+        seconds = float(os.environ["OPS_DRAIN_SECONDS"])
+    except (KeyError, ValueError):
+        return setting.default
+    return seconds if setting.problem(seconds) is None else setting.default
+
+
+def _forget_alarm() -> None:
+    """Give a worker that is forked meanwhile its SIGALRM back."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
