@@ -34,7 +34,7 @@ def test_parse_address__forms(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "unknown", "unix:", "_hidden", "192.0.2", "192.0.2.256", "1", "[", "[]", "１92.0.2.1", "a" * 5000]
+    "text", ["", "unknown", "unix:", "_hidden", "192.0.2", "192.0.2.256", "1", "[", "[]", "\uff1192.0.2.1", "a" * 5000]
 )
 def test_parse_address__not_an_address(text):
     assert parse_address(text) is None
