@@ -1,0 +1,102 @@
+"""The documentation tells of what there is: links, names, commands and code are held against the tree."""
+
+import ast
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from django_ops.conf import conf
+from django_ops.metrics.catalog import FAMILIES
+
+TOP = Path(__file__).resolve().parents[2]
+PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md")])
+IDS = [str(page.relative_to(TOP)) for page in PAGES]
+
+
+SETTINGS = {setting.name for setting in conf} | {"OPS_METRICS_TOKEN_FILE", "OPS_TEST_NO_SKIP"}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the code blocks of a page that are marked with `language`."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_links__lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_settings__exist(page: Path) -> None:
+    named = set(re.findall(r"\bOPS_[A-Z_]+[A-Z]\b", page.read_text(encoding="utf-8")))
+    assert named - SETTINGS == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_metrics__exist(page: Path) -> None:
+    named = set(re.findall(r"`(django_(?:ops|http|db|cache|model|migrations)_\w+)`", page.read_text(encoding="utf-8")))
+    assert {name for name in named if name.removesuffix("_bucket") not in FAMILIES} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_make_verbs__exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    verbs = set(re.findall(r"(?:^\$ |`)make ([a-z-]+)", text, re.MULTILINE))
+    known = set(re.findall(r"^([a-z-]+):.*##", (TOP / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert verbs - known == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_python_code__compiles(page: Path) -> None:
+    for block in blocks(page, "python"):
+        ast.parse(textwrap.dedent(block))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_modules__exist(page: Path) -> None:
+    named = set(re.findall(r"`(?:django_ops/)?((?:record|logs|metrics|health|passwords|guard|checks)/\w+\.py)`",
+                           page.read_text(encoding="utf-8")))  # fmt: skip
+    assert {name for name in named if not (TOP / "django_ops" / name).exists()} == set()
+
+
+def test_readme__is_short() -> None:
+    assert len((TOP / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+
+
+def test_every_setting__is_in_the_reference() -> None:
+    reference = (TOP / "docs/reference/settings.md").read_text(encoding="utf-8")
+    assert [setting.name for setting in conf if setting.name not in reference] == []
+
+
+def test_every_metric__is_in_the_reference() -> None:
+    reference = (TOP / "docs/reference/metrics.md").read_text(encoding="utf-8")
+    assert [name for name in FAMILIES if name not in reference] == []
+
+
+def test_readme_settings__work(tmp_path: Path) -> None:
+    """The lines of the README make a project out of Django's own that its checks accept."""
+    settings = next(block for block in blocks(TOP / "README.md", "python") if "INSTALLED_APPS" in block)
+    assert len([line for line in settings.splitlines() if line.strip() and not line.startswith("#")]) < 15
+    token = tmp_path / "token"
+    token.write_text("t" * 40)
+    subprocess.run([sys.executable, "-m", "django", "startproject", "shop", tmp_path], check=True)
+    with (tmp_path / "shop/settings.py").open("a", encoding="utf-8") as file:
+        file.write(
+            settings.replace("/var/log/shop", str(tmp_path / "log")).replace("/run/secrets/metrics-token", str(token))
+        )
+    for arguments in (["migrate", "-v0"], ["check"]):
+        result = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(TOP), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
