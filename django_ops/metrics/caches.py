@@ -17,9 +17,12 @@ _MISSING = object()
 
 
 class _Depth(threading.local):
-    """Whether this thread is within a cache operation: backends build some operations out of others."""
+    """The cache within whose operation this thread is: backends build some operations out of others.
 
-    inside = False
+    A cache that asks another one (a tiered cache) is two, and each counts.
+    """
+
+    inside: object = None
 
 
 _depth = _Depth()
@@ -56,27 +59,28 @@ def _counted_class(backend: type[BaseCache]) -> type[BaseCache]:
 
 def _counted(operation: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return _measure(self._ops_alias, operation, getattr(super(CountedCache, self), operation), args, kwargs)
+        return _measure(self, operation, getattr(super(CountedCache, self), operation), args, kwargs)
 
     method.__name__ = operation
     return method
 
 
-def _measure(alias: str, operation: str, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    if _depth.inside:
+def _measure(cache: CountedCache, operation: str, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    around = _depth.inside
+    if around is cache:
         return call(*args, **kwargs)
-    _depth.inside = True
+    _depth.inside = cache
     started_ns = perf_counter_ns()
     try:
         return call(*args, **kwargs)
     except Exception as error:
         # delete_many and incr on a missing key raise ValueError by contract; it is an answer, not a failure
         if not isinstance(error, ValueError):
-            catalog.CACHE_ERRORS.inc(alias, operation, type(error).__name__)
+            catalog.CACHE_ERRORS.inc(cache._ops_alias, operation, type(error).__name__)
         raise
     finally:
-        _depth.inside = False
-        catalog.CACHE_SECONDS.observe((perf_counter_ns() - started_ns) * 1e-9, alias, operation)
+        _depth.inside = around
+        catalog.CACHE_SECONDS.observe((perf_counter_ns() - started_ns) * 1e-9, cache._ops_alias, operation)
 
 
 class CountedCache:
@@ -87,10 +91,10 @@ class CountedCache:
     def get(self, key: Any, default: Any = None, version: int | None = None, **kwargs: Any) -> Any:
         """Fetch one key. A cached None, 0 or "" is a hit."""
         get = super().get  # type: ignore[misc]
-        if _depth.inside:
+        if _depth.inside is self:
             return get(key, default, version=version, **kwargs)
         try:
-            value = _measure(self._ops_alias, "get", get, (key, _MISSING), {"version": version, **kwargs})
+            value = _measure(self, "get", get, (key, _MISSING), {"version": version, **kwargs})
         except Exception:
             self._count_failure(1)
             raise
@@ -100,11 +104,11 @@ class CountedCache:
     def get_many(self, keys: Iterable[Any], version: int | None = None, **kwargs: Any) -> Any:
         """Fetch several keys; each counts as one look-up."""
         get_many = super().get_many  # type: ignore[misc]
-        if _depth.inside:
+        if _depth.inside is self:
             return get_many(keys, version=version, **kwargs)
         wanted = list(keys)
         try:
-            found = _measure(self._ops_alias, "get_many", get_many, (wanted,), {"version": version, **kwargs})
+            found = _measure(self, "get_many", get_many, (wanted,), {"version": version, **kwargs})
         except Exception:
             self._count_failure(len(wanted))
             raise

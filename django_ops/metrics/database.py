@@ -46,7 +46,7 @@ def _on_connection_created(connection: BaseDatabaseWrapper, **kwargs: Any) -> No
 
 def _wrap(connection: BaseDatabaseWrapper) -> None:
     if count_statement not in connection.execute_wrappers:
-        # innermost: what is timed is the database, not the wrappers of others
+        # at the front, and so the outermost: `connection.execute_wrapper()` appends, and takes the last one off again
         connection.execute_wrappers.insert(0, count_statement)
 
 
@@ -107,7 +107,8 @@ def _observe(
     if many:
         catalog.DB_EXECUTE_MANY.inc(connection.alias, connection.vendor, amount=statements)
     if error is not None:
-        catalog.DB_ERRORS.inc(connection.alias, connection.vendor, type(error).__name__)
+        # what the driver raised, as django-prometheus counts it: UndefinedTable says more than ProgrammingError
+        catalog.DB_ERRORS.inc(connection.alias, connection.vendor, type(error.__cause__ or error).__name__)
 
 
 def _database_cell(store: Store, connection: BaseDatabaseWrapper) -> _Cell:
