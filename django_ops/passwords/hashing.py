@@ -86,7 +86,8 @@ def recipe_of(encoded: str) -> Recipe | None:
     salt: str | bytes = decoded["salt"]
     if isinstance(hasher, hashers.BCryptSHA256PasswordHasher):
         salt = encoded.partition("$")[2][:29].encode()  # bcrypt's salt is "$2b$", the cost, and the salt proper
-    return Recipe(hasher, salt, encoded.removesuffix(decoded.get("hash", decoded.get("checksum"))))
+    digest = decoded["hash"] if "hash" in decoded else decoded["checksum"]
+    return Recipe(hasher, salt, encoded.removesuffix(digest))
 
 
 def _hasher_of(encoded: str) -> hashers.BasePasswordHasher | None:

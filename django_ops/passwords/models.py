@@ -8,7 +8,8 @@ class PasswordHistory(models.Model):
     """The history of one user; its row is the lock under which entries are added and pruned."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    changed_at = models.DateTimeField(help_text="When a password was last recorded.")
+    #: When a password was last recorded.
+    changed_at = models.DateTimeField()
 
     class Meta:
         verbose_name = "password history"
@@ -22,21 +23,16 @@ class PasswordEntry(models.Model):
     """One password that the user has, or had. A higher primary key means a later password."""
 
     history = models.ForeignKey(PasswordHistory, on_delete=models.CASCADE, related_name="entries")
-    encoded = models.CharField(
-        max_length=255,
-        help_text="Django's encoded form of the slow hash of the password's HMAC. Of an inherited entry:"
-        " algorithm, cost and salt only.",
-    )
-    key_id = models.CharField(max_length=16, help_text="Fingerprint of the SECRET_KEY of both HMACs.")
-    seal = models.CharField(
-        max_length=64,
-        blank=True,
-        help_text="HMAC of the value that the user's password column had with this password; empty if unknown.",
-    )
-    inherited = models.BooleanField(
-        default=False, help_text="Set without Django's hook, known only by its hash, and recognised by the seal."
-    )
-    created_at = models.DateTimeField(help_text="When it was recorded; until then the next older one was in use.")
+    #: The slow hash of the password's HMAC, as Django encodes it. Inherited: algorithm, cost and salt only.
+    encoded = models.CharField(max_length=255)
+    #: Fingerprint of the SECRET_KEY that both HMACs were made with.
+    key_id = models.CharField(max_length=16)
+    #: HMAC of what the user's password column held with this password; empty if that is not known.
+    seal = models.CharField(max_length=64, blank=True)
+    #: It was set without Django's hook and is known by its hash only: the seal recognises it.
+    inherited = models.BooleanField(default=False)
+    #: When it was recorded, which is when the next older one went out of use.
+    created_at = models.DateTimeField()
 
     class Meta:
         ordering = ["-pk"]
