@@ -1,0 +1,129 @@
+"""Which keys name a secret, decided by the words in them: `api_key` and `userPassword` do, `monkey` does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+#: A word of a key: `HTTPAuthToken2` is HTTP, Auth, Token, 2.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_ANY_WORD = re.compile(r"[^\W\d_]+|\d+")
+
+#: Inside a word, as people write compounds without a separator (`userpassword`, `clientsecret`).
+_INSIDE_A_WORD = re.compile(r"password|passwd|passphrase|passcode|secret(?!ar)|credential|парол|contraseñ")
+
+#: Across words, with or without a separator.
+_ACROSS_WORDS = re.compile(
+    r"(?:api|access|secret|private|signing|encryption|auth|account|session|security|storage|service|master|host)keys?"
+    r"|(?:ssh|ssl|tls|rsa|gpg|pgp|aws)keys?"
+    r"|(?:auth|access|refresh|id|csrf|xsrf|reset|session)tokens?"
+    r"|(?:verification|authorization|auth|reset|security|activation|confirmation|recovery|backup|login|sms)codes?$"
+    r"|session(?:id|cookie|data)|creditcard|card(?:number|no|num)$|cc(?:number|no|num)$"
+)
+
+#: Whole words. Django's list for its debug page (API, AUTH, TOKEN, KEY, SECRET, PASS, SIGNATURE, HTTP_COOKIE)
+#: and what else people call a secret.
+_WORDS = _set(
+    "pass pwd passwd pw passkey token tokens auth oauth oauth2 authorization authentication bearer jwt jws jwe"
+    " signature signatures sig cookie cookies csrf xsrf csrfmiddlewaretoken cred creds otp totp hotp mfa"
+    " cvv cvv2 cvc pin ssn sid dsn salt apikey authkey webhooksecret"
+)
+#: Words that name a secret only at the end, or alone.
+_LAST_WORDS = frozenset(("api", "session"))
+
+#: `primary_key` and its like are no secrets.
+_INNOCENT_KEYS = _set(
+    "primary foreign cache sort partition public natural lookup unique idempotency routing group row dict index"
+    " object file order message translation config setting map bucket registry event record metric label filter"
+    " feature hash shard join surrogate composite duplicate missing"
+)
+#: What may follow `key` without changing what it is: `aws_access_key_id`, `KEY_BASE64`.
+_AFTER_KEY = _set("id ids base64 b64 pem hex value data text json env old new raw prod test live dev")
+
+#: A key that ends in one of these speaks about a secret and does not hold it: `password_changed_at`.
+_ABOUT_A_SECRET = _set(
+    "at count counts length len size type types kind expires expiry expiration expired ttl age policy rate ratio"
+    " valid invalid required strength attempts enabled disabled algorithm file path timeout seconds"
+)
+#: Counts of what language models call tokens.
+_BEFORE_TOKENS = _set("max min total prompt completion input output num used cached reasoning")
+
+#: One of these is in every key that is hidden: a text without any needs no search for keys.
+_STEMS = tuple(
+    _set(
+        "pass pwd pw token key auth sig secret cookie csrf xsrf cred session sid api jw otp pin code card cvv cvc cc"
+        " ssn dsn salt mfa bearer парол contraseñ"
+    )
+)
+
+_LONGEST_KEPT = 128  # characters; a longer key is decided anew each time, so that no caller can fill the memory
+_extra_words: frozenset[str] = frozenset()
+
+
+def configure(extra_words: Iterable[str]) -> None:
+    """Let `extra_words` mark keys as secret as well, such as `tax_number` (also found as `taxNumber`)."""
+    global _extra_words
+    _extra_words = frozenset("".join(_words(word)) for word in extra_words) - {""}
+    _decide_once.cache_clear()
+
+
+def is_hidden(key: str) -> bool:
+    """Tell whether `key` names a secret, so that its value may not be shown."""
+    if len(key) > _LONGEST_KEPT:
+        return _decide(f"{key[:_LONGEST_KEPT]} {key[-_LONGEST_KEPT:]}")
+    return _decide_once(key)
+
+
+def may_name_a_secret(lowered: str) -> bool:
+    """Tell whether a key in `lowered`, a text in lower case, could be hidden; cheap, and never wrong with no."""
+    return bool(_extra_words) or any(map(lowered.__contains__, _STEMS))
+
+
+def _words(key: str) -> list[str]:
+    if not key.isascii():
+        return _ANY_WORD.findall(key.lower())
+    return [word.lower() for word in _WORD.findall(key)]
+
+
+def _decide(key: str) -> bool:
+    words = _words(key)
+    if not words:
+        return False
+    if _extra_words and _is_extra(words):
+        return True
+    if words[-1] in _ABOUT_A_SECRET and len(words) > 1:
+        return False
+    if words[-1] == "tokens" and len(words) > 1 and words[-2] in _BEFORE_TOKENS:
+        return False
+    return (
+        any(word in _WORDS or _INSIDE_A_WORD.search(word) for word in words)
+        or words[-1] in _LAST_WORDS
+        or _ACROSS_WORDS.search("".join(words)) is not None
+        or _names_a_key(words)
+    )
+
+
+_decide_once = lru_cache(maxsize=4096)(_decide)
+
+
+def _names_a_key(words: list[str]) -> bool:
+    for index, word in enumerate(words):
+        if word in ("key", "keys"):
+            innocent = index > 0 and words[index - 1] in _INNOCENT_KEYS
+            if not innocent and all(after in _AFTER_KEY or after.isdigit() for after in words[index + 1 :]):
+                return True
+    return False
+
+
+def _is_extra(words: list[str]) -> bool:
+    return any(
+        "".join(words[start:end]) in _extra_words
+        for start in range(len(words))
+        for end in range(start + 1, len(words) + 1)
+    )
