@@ -1,0 +1,15 @@
+"""How gunicorn serves the reference project: `gunicorn -c stack/config/gunicorn.conf.py`."""
+
+import os
+
+from django_ops.gunicorn import *  # noqa: F403 - the hooks and the logger: slots, metrics, drain
+
+wsgi_app = "stack.config.wsgi:application"
+bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+# A slow page must not block the others, and a kept-alive connection must not hold a worker.
+worker_class = "gthread"
+threads = 4
+# Recycling bounds what a leak can take; the jitter keeps the workers from leaving together.
+max_requests = 10_000
+max_requests_jitter = 1_000

@@ -1,0 +1,117 @@
+"""The settings of the reference project: from the environment, and safe where the environment says nothing."""
+
+from pathlib import Path
+
+from django_ops import __version__
+from django_ops.logs import logging_config
+from stack.config import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+#: Whatever is written at run time: database, logs, slots and, on a development machine, secrets.
+VAR_DIR = Path(environment.text("DJANGO_VAR_DIR", str(BASE_DIR / "var")))
+
+SECRET_KEY = environment.secret("DJANGO_SECRET_KEY", VAR_DIR / "secret-key")
+SECRET_KEY_FALLBACKS = environment.listing("DJANGO_SECRET_KEY_FALLBACKS")
+DEBUG = environment.flag("DJANGO_DEBUG", default=False)
+#: The pages that misbehave on purpose, and the data they need. `make run` sets it.
+DEMO = environment.flag("DEMO", default=False)
+ALLOWED_HOSTS = environment.listing("DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.listing("DJANGO_CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "django_ops",
+    "django_ops.passwords",
+    "stack.inventory",
+    *(["stack.demo"] if DEMO else []),
+]
+
+MIDDLEWARE = [
+    # first, as it measures all others and answers /livez before they run
+    "django_ops.middleware.OpsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "stack.config.urls"
+WSGI_APPLICATION = "stack.config.wsgi.application"
+ASGI_APPLICATION = "stack.config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "stack.inventory.context.site",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": environment.database(VAR_DIR / "db.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": environment.cache()}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "django_ops.passwords.validators.PasswordHistoryValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "inventory:home"
+LOGOUT_REDIRECT_URL = "inventory:home"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+#: Where `collectstatic` put the files; without it, they are served from where the apps keep them.
+STATIC_ROOT = environment.text("DJANGO_STATIC_ROOT") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+
+# Behind TLS unless the environment says that this is a machine to try things on.
+HTTPS = environment.flag("DJANGO_HTTPS", default=True)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+X_FRAME_OPTIONS = "DENY"
+
+CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL") or None
+CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL is None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+OPS_SERVICE_NAME = environment.text("OPS_SERVICE_NAME", "inventory")
+OPS_SERVICE_VERSION = environment.text("OPS_SERVICE_VERSION", __version__)
+OPS_ENVIRONMENT = environment.text("OPS_ENVIRONMENT", "production")
+OPS_TRUSTED_PROXIES = environment.listing("OPS_TRUSTED_PROXIES")
+if OPS_TRUSTED_PROXIES:
+    # only nginx reaches the application then, and it overwrites the header whatever a client sent
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+OPS_LOG_QUERY_KEYS = ["page", "sort", "status", "environment", "data_centre", "tag"]
+OPS_METRICS_TOKEN_FILE = environment.text("OPS_METRICS_TOKEN_FILE")
+OPS_METRICS_NETWORKS = environment.listing("OPS_METRICS_NETWORKS")
+OPS_METRICS_PERMISSION = "auth.view_user"
+OPS_METRICS_MODELS = ["inventory.Server", "inventory.InventoryReport"]
+OPS_READYZ_CHECKS = ["database", "migrations"]
+
+LOGGING = logging_config(directory=VAR_DIR / "log")

@@ -1,0 +1,1 @@
+"""The server inventory: data centres, environments, servers and tags."""

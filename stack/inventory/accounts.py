@@ -1,0 +1,37 @@
+"""Accounts with generated passwords: there is no default one that could be left in place."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.contrib.auth import get_user_model
+
+ADMIN = "admin"
+#: 15 bytes are 20 characters, 120 bits.
+PASSWORD_BYTES = 15
+
+
+def generated_password() -> str:
+    """Return a random password."""
+    return secrets.token_urlsafe(PASSWORD_BYTES)
+
+
+def create_admin() -> str | None:
+    """Create the superuser `admin` and return its password, or None when there is a superuser already."""
+    users = get_user_model()._default_manager
+    if users.filter(is_superuser=True).exists():
+        return None
+    password = generated_password()
+    users.create_superuser(ADMIN, "", password)
+    return password
+
+
+def reset_password(username: str, *, superuser: bool) -> str:
+    """Give `username` a new password, creating the user where there is none, and return the password."""
+    user, _created = get_user_model()._default_manager.get_or_create(
+        username=username, defaults={"is_staff": superuser, "is_superuser": superuser}
+    )
+    password = generated_password()
+    user.set_password(password)
+    user.save()
+    return password
