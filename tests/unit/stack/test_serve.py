@@ -1,0 +1,95 @@
+"""What `make run` prepares before it becomes gunicorn."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from stack import serve
+
+
+@pytest.fixture
+def environ(tmp_path):
+    return {"DJANGO_VAR_DIR": str(tmp_path / "var")}
+
+
+def test_port_problem__a_free_port():
+    with socket.socket() as probe:
+        probe.bind((serve.HOST, 0))
+        port = probe.getsockname()[1]
+    assert serve.port_problem(port) is None
+
+
+def test_port_problem__a_port_that_is_taken_names_the_remedy():
+    with socket.socket() as taken:
+        taken.bind((serve.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert serve.port_problem(port) == (
+            f"Port {port} cannot be used (Address already in use). Choose another one: make run PORT={port + 1}"
+        )
+
+
+@pytest.mark.parametrize("port", [0, 65536, -1])
+def test_port_problem__no_port(port):
+    assert "must be a number from 1 to 65535" in serve.port_problem(port)
+
+
+def test_secret_file__nobody_else_reads_it(tmp_path):
+    assert serve.secret_file(tmp_path / "key", 50).stat().st_mode & 0o777 == 0o600
+
+
+def test_secret_file__is_written_once(tmp_path):
+    first = serve.secret_file(tmp_path / "key", 50).read_text()
+    assert serve.secret_file(tmp_path / "key", 50).read_text() == first
+
+
+def test_secret_file__no_two_are_alike(tmp_path):
+    assert serve.secret_file(tmp_path / "a", 50).read_text() != serve.secret_file(tmp_path / "b", 50).read_text()
+
+
+def test_prepare_environment__sets_what_is_missing(environ):
+    var = serve.prepare_environment(environ, 8000)
+    assert environ == {
+        "DJANGO_VAR_DIR": str(var),
+        "DJANGO_SETTINGS_MODULE": "stack.config.settings",
+        "DJANGO_HTTPS": "0",
+        "DEMO": "1",
+        "OPS_ENVIRONMENT": "development",
+        "PROMETHEUS_MULTIPROC_DIR": str(var / "slots"),
+        "PORT": "8000",
+        "DJANGO_SECRET_KEY_FILE": str(var / "secret-key"),
+        "OPS_METRICS_TOKEN_FILE": str(var / "metrics-token"),
+    }
+
+
+def test_prepare_environment__keeps_what_is_set(environ):
+    environ |= {"DEMO": "0", "DJANGO_SECRET_KEY": "mine"}
+    serve.prepare_environment(environ, 8000)
+    assert (environ["DEMO"], environ.get("DJANGO_SECRET_KEY_FILE")) == ("0", None)
+
+
+def test_prepare_site__gives_the_password_once(db, var):
+    assert serve.prepare_site()
+    assert serve.prepare_site() is None
+
+
+def test_prepare_site__brings_no_deleted_server_back(db, var):
+    from stack.inventory.models import Server
+
+    serve.prepare_site()
+    Server.objects.all().delete()
+    serve.prepare_site()
+    assert not Server.objects.exists()
+
+
+def test_greeting__the_first_time():
+    assert "password hunter2   (shown only now)" in serve.greeting(8000, Path("var"), "hunter2")
+
+
+def test_greeting__later():
+    assert "`make password` gives it a new password" in serve.greeting(8000, Path("var"), None)
+
+
+def test_greeting__another_port_is_told_to_the_traffic():
+    assert "make demo-traffic PORT=8001" in serve.greeting(8001, Path("var"), None)
