@@ -1,0 +1,79 @@
+# Verbs for those who run or change the project. `make` alone lists them.
+
+PORT ?= 8000
+# how long `make demo-traffic` goes on, and how many requests it sends at most
+SECONDS ?= 30
+COUNT ?= 1000
+# further arguments for pytest or the benchmarks, such as ARGS="-k health"
+ARGS ?=
+
+PIN := .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
+# the reference project's settings need a secret key, even to look at its models
+MANAGE := DJANGO_SECRET_KEY=not-used-to-serve .venv/bin/python manage.py
+
+# Client libraries are installed only where the environment names a service.
+ifneq ($(DATABASE_URL)$(PGHOST)$(PGDATABASE)$(CACHE_URL)$(CELERY_BROKER_URL),)
+SERVICES := .venv/.services
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help run password demo-traffic test coverage lint format bench wheel requirements clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: .venv/.run $(SERVICES) ## Run the reference project on http://127.0.0.1:8000 (PORT=8001 for another port)
+	@exec .venv/bin/python -m stack.serve --port $(PORT)
+
+password: .venv/.run $(SERVICES) ## Give the user admin a new generated password
+	@.venv/bin/python manage.py admin_password
+
+demo-traffic: .venv/.run ## Send a realistic mixture of requests to `make run` (SECONDS=30, COUNT=1000, PORT)
+	@.venv/bin/python -m stack.demo.traffic --port $(PORT) --seconds $(SECONDS) --count $(COUNT)
+
+test: .venv/.test ## Run the unit and integration tests (ARGS="-k health")
+	.venv/bin/pytest tests/unit tests/integration --ignore tests/unit/stack -m "not slow" $(ARGS)
+	.venv/bin/pytest --ds tests.unit.stack.settings tests/unit/stack $(ARGS)
+
+coverage: .venv/.test ## Run all tests, slow ones too, and report the branch coverage of django_ops
+	.venv/bin/coverage erase
+	.venv/bin/pytest tests/unit tests/integration --ignore tests/unit/stack --cov --cov-report= $(ARGS)
+	.venv/bin/coverage report --fail-under 95
+
+lint: .venv/.lint ## Check style, types, layers, generated docs, migrations and shell scripts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/python docs/generate.py --check
+	$(MANAGE) makemigrations --check --dry-run
+	git ls-files -z | xargs -0 grep -lIE '^#!.*[/ ](ba)?sh$$' | xargs shellcheck
+
+format: .venv/.lint ## Format the code and repair what ruff can
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+bench: ## Measure against the peers; makes an environment of its own (about ten minutes)
+	"$$(requirements/find-python)" -m benchmarks $(ARGS)
+
+wheel: .venv/.test ## Build the wheel into dist/, the same bytes from the same commit
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv/bin/python -m build --wheel --no-isolation
+
+requirements: .venv/.pin ## Choose the newest versions that fit pyproject.toml and pin them by hash
+	$(PIN) pyproject.toml --group stack -o requirements/run.txt
+	$(PIN) --group services -c requirements/run.txt -o requirements/services.txt
+	$(PIN) pyproject.toml --group test -c requirements/run.txt -c requirements/services.txt -o requirements/test.txt
+	$(PIN) pyproject.toml --group test --group lint -c requirements/test.txt -o requirements/lint.txt
+	$(PIN) --group build --group pin -c requirements/run.txt -o requirements/pin.txt
+
+clean: ## Remove what was built and installed, not the data in var/
+	rm -rf .venv .cache build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
+
+.venv/.%: requirements/%.txt pyproject.toml requirements/install.py
+	@python=$$(requirements/find-python) && "$$python" requirements/install.py $*
+
+# An environment whose interpreter has gone (the system's Python was upgraded) is made again.
+ifneq ($(shell .venv/bin/python -c 'print(1)' 2>/dev/null),1)
+.PHONY: .venv/.run .venv/.services .venv/.test .venv/.lint .venv/.pin
+endif
