@@ -68,7 +68,7 @@ def fill_database() -> None:
 def take_lines(scratch: Path) -> int:
     """Count the log lines that were written, and empty the files (all are opened for appending)."""
     lines = 0
-    for path in scratch.glob("*.log"):
+    for path in (*scratch.glob("*.log"), *scratch.glob("*.jsonl")):
         with path.open("r+b") as file:
             lines += sum(part.count(b"\n") for part in iter(lambda f=file: f.read(1 << 20), b""))
             file.truncate(0)
