@@ -55,7 +55,7 @@ def parse_traceparent(header: str) -> str | None:
     """Return the trace id of a `traceparent` header, or None when the header is not valid."""
     if len(header) > 512:
         return None
-    header = header.strip()
+    header = header.strip(" \t")
     match = _TRACEPARENT.match(header)
     if match is None:
         return None

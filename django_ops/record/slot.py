@@ -10,7 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django_ops.exceptions import SlotError
@@ -18,12 +19,13 @@ from django_ops.exceptions import SlotError
 #: Shared with prometheus_client, whose own files lie in the same directory.
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
-#: What a server's master process calls itself: it answers no request and takes no number.
+#: What a server's master process is called: it answers no request and takes no number. Where several
+#: servers share a directory, the later ones are "main2", "main3", ...
 MAIN = "main"
 
 _HIGHEST = 9999
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # re-entrant: a signal handler that counts or logs may interrupt a claim
 _label: str | None = None
 _next: tuple[str, int] | None = None  # label and lock of the slot that the next forked child takes
 _held: dict[str, int] = {}  # label -> file descriptor of its lock, of this process and of its children
@@ -48,49 +50,83 @@ def label() -> str:
 
 
 def be_main() -> None:
-    """Mark this process as a server's master."""
+    """Mark this process as a server's master, giving up the number that it may have taken before.
+
+    Raises nothing: a master that cannot write to the slot directory still has workers that answer.
+    """
     global _label
-    _label = MAIN
+    where = directory()
+    with _lock:
+        before, _label = _label, MAIN
+        if before is not None:
+            release(before)
+        if where is not None:
+            try:
+                _label, descriptor = _first_free(where, (MAIN, *(f"{MAIN}{number}" for number in range(2, 100))))
+                _held[_label] = descriptor
+            except SlotError:
+                pass
+    if before not in (None, _label):
+        for listener in _listeners:
+            listener()
 
 
 def reserve_for_next_fork() -> str | None:
     """Reserve the lowest free slot for the child that this process forks next, and return its label.
 
-    Called by a master just before it forks. None without a slot directory.
+    Called by a master just before it forks. None without a slot directory, and where it cannot be used: the
+    child is forked all the same.
     """
     global _next
     where = directory()
     if where is None:
         return None
     with _lock:
-        if _next is not None:  # the fork that it was meant for failed
-            return _next[0]
-        _next = _lowest_free(where)
-        _held[_next[0]] = _next[1]
+        if _next is None:  # else the fork that it was meant for failed
+            try:
+                _next = _lowest_free(where)
+            except SlotError:
+                return None
+            _held[_next[0]] = _next[1]
         return _next[0]
 
 
 def release(slot: str) -> None:
     """Give up the slot of a child that has ended (the child held it as well, until it ended)."""
+    global _next
+    if _next is not None and _next[0] == slot:
+        _next = None
     descriptor = _held.pop(slot, None)
     if descriptor is not None:
         os.close(descriptor)
 
 
-def is_free(where: Path, slot: str) -> bool:
-    """Tell whether no living process holds `slot`."""
+@contextmanager
+def unless_held(where: Path, slot: str) -> Iterator[bool]:
+    """Yield whether no living process holds `slot`; none can take it within the block.
+
+    Raises OSError when its lock cannot be opened.
+    """
     lock_file = where / f"slot-{slot}.lock"
-    if not lock_file.exists():
-        return True
+    if not lock_file.exists():  # nobody ever held it
+        yield True
+        return
     descriptor = _try_lock(lock_file)
-    if descriptor is None:
-        return False
-    os.close(descriptor)
-    return True
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def is_free(where: Path, slot: str) -> bool:
+    """Tell whether no living process holds `slot`. Raises OSError when its lock cannot be opened."""
+    with unless_held(where, slot) as free:
+        return free
 
 
 def on_change(listener: Callable[[], None]) -> None:
-    """Call `listener` in each forked child, once it is known that its slot is another than its parent's."""
+    """Call `listener` when this process's slot is another than before: in each forked child, and in a master."""
     _listeners.append(listener)
 
 
@@ -106,12 +142,16 @@ def _claim() -> str:
 
 
 def _lowest_free(where: Path) -> tuple[str, int]:
+    return _first_free(where, (str(number) for number in range(_HIGHEST + 1)))
+
+
+def _first_free(where: Path, labels: Iterable[str]) -> tuple[str, int]:
     try:
         where.mkdir(parents=True, exist_ok=True)
-        for number in range(_HIGHEST + 1):
-            descriptor = _try_lock(where / f"slot-{number}.lock")
+        for name in labels:
+            descriptor = _try_lock(where / f"slot-{name}.lock")
             if descriptor is not None:
-                return str(number), descriptor
+                return name, descriptor
     except OSError as error:
         raise SlotError(
             f"{DIRECTORY_VARIABLE} names {where}, where no slot can be claimed: {error}."
@@ -145,7 +185,7 @@ def _after_fork_in_child() -> None:
     siblings' would keep their slots from being used again.
     """
     global _label, _next, _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     mine, _next = _next, None
     for slot, descriptor in list(_held.items()):
         if mine is None or slot != mine[0]:

@@ -10,7 +10,10 @@ def current_span() -> tuple[str, str] | None:
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return None
-    context = trace.get_current_span().get_span_context()
+    get_current_span = getattr(trace, "get_current_span", None)
+    if get_current_span is None:  # another thread is importing it
+        return None
+    context = get_current_span().get_span_context()
     if not context.is_valid:
         return None
     return f"{context.trace_id:032x}", f"{context.span_id:016x}"

@@ -1,0 +1,315 @@
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from django_ops.exceptions import SlotError
+from django_ops.record import slot
+
+
+@pytest.fixture(autouse=True)
+def just_started(monkeypatch):
+    """A process that holds no slot, and has no slot directory."""
+    monkeypatch.delenv(slot.DIRECTORY_VARIABLE, raising=False)
+    for name, value in (("_label", None), ("_next", None), ("_held", {}), ("_listeners", [])):
+        monkeypatch.setattr(slot, name, value)
+    yield
+    for descriptor in slot._held.values():
+        os.close(descriptor)
+
+
+@pytest.fixture
+def where(monkeypatch, tmp_path):
+    """The slot directory, which nobody has made yet."""
+    monkeypatch.setenv(slot.DIRECTORY_VARIABLE, str(tmp_path / "slots"))
+    return tmp_path / "slots"
+
+
+def hold(directory, label: str) -> int:
+    """Hold a slot as another process would; by another descriptor it is another holder."""
+    directory.mkdir(exist_ok=True)
+    descriptor = os.open(directory / f"slot-{label}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def test_directory__without_the_variable_is_none():
+    assert slot.directory() is None
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_directory__of_an_empty_variable_is_none(monkeypatch, value):
+    monkeypatch.setenv(slot.DIRECTORY_VARIABLE, value or "")
+    assert slot.directory() is None
+
+
+def test_label__without_a_directory_is_0():
+    assert slot.label() == "0"
+
+
+def test_label__is_the_lowest_that_is_free(where):
+    descriptors = [hold(where, "0"), hold(where, "2")]
+    assert slot.label() == "1"
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def test_label__stays(where):
+    assert (slot.label(), slot.label()) == ("0", "0")
+
+
+def test_label__of_threads_that_race_is_one(where):
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(slot.label())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert set(found) == {"0"}
+    assert list(slot._held) == ["0"]
+
+
+def test_label__makes_the_directory(where):
+    slot.label()
+    assert (where / "slot-0.lock").exists()
+
+
+def test_lock_file__is_for_its_owner_only(where):
+    slot.label()
+    assert (where / "slot-0.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_lock__is_not_inherited_by_programs(where):
+    """A program that a view starts, and that goes on, must not keep the slot."""
+    slot.label()
+    assert not os.get_inheritable(slot._held["0"])
+
+
+def test_label__where_the_directory_is_a_file_is_an_error_that_says_what_to_do(where):
+    where.write_text("")
+    with pytest.raises(SlotError) as raised:
+        slot.label()
+    assert f"{slot.DIRECTORY_VARIABLE} names {where}" in str(raised.value)
+    assert "Make it a directory that this user may write." in str(raised.value)
+
+
+def test_label__after_an_error_can_be_claimed(where):
+    where.write_text("")
+    with pytest.raises(SlotError):
+        slot.label()
+    where.unlink()
+    assert slot.label() == "0"
+
+
+def test_label__when_all_are_held_is_an_error(where, monkeypatch):
+    monkeypatch.setattr(slot, "_HIGHEST", 1)
+    descriptors = [hold(where, "0"), hold(where, "1")]
+    with pytest.raises(SlotError, match="are several servers sharing one directory"):
+        slot.label()
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def test_lock_that_fails__leaves_no_descriptor_open(where, monkeypatch):
+    def fail(descriptor, operation):
+        raise OSError(37, "No locks available")
+
+    where.mkdir()
+    monkeypatch.setattr(slot.fcntl, "flock", fail)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(SlotError, match="No locks available"):
+        slot.label()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_is_free__of_a_slot_that_nobody_ever_held(tmp_path):
+    assert slot.is_free(tmp_path, "3")
+
+
+def test_is_free__makes_no_lock_file(tmp_path):
+    slot.is_free(tmp_path, "3")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_is_free__of_a_slot_that_is_held(tmp_path):
+    descriptor = hold(tmp_path, "3")
+    assert not slot.is_free(tmp_path, "3")
+    os.close(descriptor)
+
+
+def test_is_free__of_a_slot_that_was_given_up(tmp_path):
+    os.close(hold(tmp_path, "3"))
+    assert slot.is_free(tmp_path, "3")
+
+
+def test_is_free__of_its_own_slot(where):
+    slot.label()
+    assert not slot.is_free(where, "0")
+
+
+def test_unless_held__keeps_others_from_taking_it(tmp_path):
+    os.close(hold(tmp_path, "3"))
+    with slot.unless_held(tmp_path, "3") as free:
+        assert free
+        assert not slot.is_free(tmp_path, "3")
+    assert slot.is_free(tmp_path, "3")
+
+
+def test_reserve__is_the_lowest_that_is_free(where):
+    descriptor = hold(where, "0")
+    assert slot.reserve_for_next_fork() == "1"
+    os.close(descriptor)
+
+
+def test_reserve__holds_it(where):
+    slot.reserve_for_next_fork()
+    assert not slot.is_free(where, "0")
+
+
+def test_reserve__without_a_directory_is_none():
+    assert slot.reserve_for_next_fork() is None
+
+
+def test_reserve__where_the_directory_cannot_be_used_is_none(where):
+    """The child is forked all the same: metrics are worth less than the site."""
+    where.write_text("")
+    assert slot.reserve_for_next_fork() is None
+
+
+def test_reserve__before_a_fork_that_failed_is_the_same(where):
+    assert (slot.reserve_for_next_fork(), slot.reserve_for_next_fork()) == ("0", "0")
+
+
+def test_release__gives_it_to_the_next(where):
+    slot.reserve_for_next_fork()
+    slot._after_fork_in_parent()
+    slot.release("0")
+    assert slot.reserve_for_next_fork() == "0"
+
+
+def test_release__of_a_slot_that_is_not_held_is_nothing(where):
+    slot.release("7")
+
+
+def test_be_main__takes_no_number(where):
+    slot.be_main()
+    assert (slot.label(), slot.reserve_for_next_fork()) == ("main", "0")
+
+
+def test_be_main__gives_up_the_number_that_was_taken_before(where):
+    slot.label()
+    slot.be_main()
+    assert slot.is_free(where, "0")
+
+
+def test_be_main__tells_those_who_have_files_of_the_number(where):
+    told = []
+    slot.on_change(lambda: told.append(slot.label()))
+    slot.label()
+    slot.be_main()
+    assert told == ["main"]
+
+
+def test_be_main__of_a_process_without_a_number_tells_nobody(where):
+    slot.on_change(pytest.fail)
+    slot.be_main()
+
+
+def test_be_main__beside_another_master_is_another(where):
+    descriptor = hold(where, "main")
+    slot.be_main()
+    assert slot.label() == "main2"
+    os.close(descriptor)
+
+
+def test_be_main__without_a_directory_is_main():
+    slot.be_main()
+    assert slot.label() == "main"
+
+
+def test_be_main__where_the_directory_cannot_be_used_is_main(where):
+    where.write_text("")
+    slot.be_main()
+    assert slot.label() == "main"
+
+
+def in_a_new_process(code: str, **environment: str) -> str:
+    """Run code with `slot` imported in a process of its own, as a fork of this one has threads of others."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import os\nfrom django_ops.record import slot\n{code}"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+_FORK = """
+def in_child(function):
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, repr(function()).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return os.read(read, 1000).decode()
+"""
+
+
+def test_child__takes_the_slot_that_was_reserved(where):
+    code = _FORK + "slot.be_main(); slot.reserve_for_next_fork(); print(in_child(slot.label))"
+    assert in_a_new_process(code) == "'0'"
+
+
+def test_child__lets_go_of_its_siblings_slots(where):
+    code = _FORK + (
+        "slot.be_main()\n"
+        "first = slot.reserve_for_next_fork(); in_child(slot.label)\n"
+        "slot.reserve_for_next_fork(); print(in_child(lambda: (slot.label(), list(slot._held))))"
+    )
+    assert in_a_new_process(code) == repr(repr(("1", ["1"])))[1:-1]
+
+
+def test_child_of_a_worker__takes_a_slot_of_its_own(where):
+    assert in_a_new_process(_FORK + "slot.label(); print(in_child(slot.label))") == "'1'"
+
+
+def test_child_of_a_worker__does_not_keep_its_parent_s(where):
+    code = (
+        "slot.label()\n"
+        "(read, write), (begun, begins) = os.pipe(), os.pipe()\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    os.close(write); os.write(begins, b'x'); os.read(read, 1); os._exit(0)\n"
+        "os.read(begun, 1); slot.release('0')\n"
+        "print(slot.is_free(slot.directory(), '0')); os.close(write); os.waitpid(pid, 0)"
+    )
+    assert in_a_new_process(code) == "True"
+
+
+def test_child__tells_those_who_have_files(where):
+    code = _FORK + "told = []; slot.on_change(lambda: told.append(1)); print(in_child(lambda: told), told)"
+    assert in_a_new_process(code) == "[1] []"
+
+
+def test_program__that_a_worker_started_does_not_keep_the_slot(where):
+    code = (
+        "import subprocess, sys\n"
+        "slot.label()\n"
+        "program = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE, stderr=-3)\n"
+        "slot.release('0')\n"
+        "print(slot.is_free(slot.directory(), '0')); program.communicate()"
+    )
+    assert in_a_new_process(code) == "True"
+
+
+def test_slot__of_a_process_that_was_killed_is_free(where):
+    code = "import signal; slot.label(); os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", f"import os\nfrom django_ops.record import slot\n{code}"], check=False)
+    assert slot.is_free(where, "0")
