@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from time import perf_counter_ns
+from types import TracebackType
 from typing import Any
 
 from django.core.cache import caches
@@ -15,17 +16,9 @@ from django_ops.metrics import catalog
 
 _MISSING = object()
 
-
-class _Depth(threading.local):
-    """The cache within whose operation this thread is: backends build some operations out of others.
-
-    A cache that asks another one (a tiered cache) is two, and each counts.
-    """
-
-    inside: object = None
-
-
-_depth = _Depth()
+#: The cache within whose operation this thread or task is: backends build some operations out of others. A cache
+#: that asks another one (a tiered cache) is two, and each counts.
+_inside: ContextVar[object] = ContextVar("django_ops_cache", default=None)
 
 
 def install() -> None:
@@ -47,40 +40,60 @@ def install() -> None:
 def count_operations(cache: BaseCache, alias: str) -> BaseCache:
     """Make `cache` count under `alias`, and return it. It stays an instance of its backend's class."""
     if not isinstance(cache, CountedCache):
-        cache.__class__ = _counted_class(type(cache))
+        cache.__class__ = _counted_class(type(cache))  # type: ignore[arg-type]  # a class is hashable
         cache.__dict__["_ops_alias"] = alias
     return cache
 
 
 @functools.cache
 def _counted_class(backend: type[BaseCache]) -> type[BaseCache]:
-    return type(backend.__name__, (CountedCache, backend), {"__module__": backend.__module__})
+    members: dict[str, Any] = {"__module__": backend.__module__}
+    for operation, counted in _ASYNC.items():
+        native = getattr(backend, operation)
+        # Django's own call the sync ones in a thread, and are counted there
+        if native is not getattr(BaseCache, operation):
+            members[operation] = counted(native)
+    return type(backend.__name__, (CountedCache, backend), members)
 
 
-def _counted(operation: str) -> Callable[..., Any]:
+class _Operation:
+    """Times what is asked of a cache within a `with` block, and counts what it raises."""
+
+    __slots__ = ("cache", "name", "started_ns", "token")
+
+    def __init__(self, cache: CountedCache, name: str) -> None:
+        self.cache = cache
+        self.name = name
+
+    def __enter__(self) -> None:
+        self.token = _inside.set(self.cache)
+        self.started_ns = perf_counter_ns()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        seconds = (perf_counter_ns() - self.started_ns) * 1e-9
+        try:
+            _inside.reset(self.token)
+        except ValueError:  # a coroutine that nobody awaited to its end is closed outside of its context
+            pass
+        alias = self.cache._ops_alias
+        # incr of a missing key raises ValueError by contract; it is an answer, not a failure
+        if isinstance(error, Exception) and not isinstance(error, ValueError):
+            catalog.CACHE_ERRORS.inc(alias, self.name, type(error).__name__)
+        catalog.CACHE_SECONDS.observe(seconds, alias, self.name)
+
+
+def _timed(operation: str) -> Callable[..., Any]:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return _measure(self, operation, getattr(super(CountedCache, self), operation), args, kwargs)
+        call = getattr(super(CountedCache, self), operation)
+        if _inside.get() is self:
+            return call(*args, **kwargs)
+        with _Operation(self, operation):
+            return call(*args, **kwargs)
 
     method.__name__ = operation
     return method
-
-
-def _measure(cache: CountedCache, operation: str, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    around = _depth.inside
-    if around is cache:
-        return call(*args, **kwargs)
-    _depth.inside = cache
-    started_ns = perf_counter_ns()
-    try:
-        return call(*args, **kwargs)
-    except Exception as error:
-        # delete_many and incr on a missing key raise ValueError by contract; it is an answer, not a failure
-        if not isinstance(error, ValueError):
-            catalog.CACHE_ERRORS.inc(cache._ops_alias, operation, type(error).__name__)
-        raise
-    finally:
-        _depth.inside = around
-        catalog.CACHE_SECONDS.observe((perf_counter_ns() - started_ns) * 1e-9, cache._ops_alias, operation)
 
 
 class CountedCache:
@@ -91,10 +104,11 @@ class CountedCache:
     def get(self, key: Any, default: Any = None, version: int | None = None, **kwargs: Any) -> Any:
         """Fetch one key. A cached None, 0 or "" is a hit."""
         get = super().get  # type: ignore[misc]
-        if _depth.inside is self:
+        if _inside.get() is self:
             return get(key, default, version=version, **kwargs)
         try:
-            value = _measure(self, "get", get, (key, _MISSING), {"version": version, **kwargs})
+            with _Operation(self, "get"):
+                value = get(key, _MISSING, version=version, **kwargs)
         except Exception:
             self._count_failure(1)
             raise
@@ -104,26 +118,28 @@ class CountedCache:
     def get_many(self, keys: Iterable[Any], version: int | None = None, **kwargs: Any) -> Any:
         """Fetch several keys; each counts as one look-up."""
         get_many = super().get_many  # type: ignore[misc]
-        if _depth.inside is self:
+        if _inside.get() is self:
             return get_many(keys, version=version, **kwargs)
         wanted = list(keys)
         try:
-            found = _measure(self, "get_many", get_many, (wanted,), {"version": version, **kwargs})
+            with _Operation(self, "get_many"):
+                found = get_many(wanted, version=version, **kwargs)
         except Exception:
             self._count_failure(len(wanted))
             raise
         self._count_keys(len(wanted), len(found))
         return found
 
-    add = _counted("add")
-    set = _counted("set")
-    touch = _counted("touch")
-    delete = _counted("delete")
-    incr = _counted("incr")
-    has_key = _counted("has_key")
-    set_many = _counted("set_many")
-    delete_many = _counted("delete_many")
-    clear = _counted("clear")
+    add = _timed("add")
+    set = _timed("set")
+    touch = _timed("touch")
+    delete = _timed("delete")
+    incr = _timed("incr")
+    decr = _timed("decr")
+    has_key = _timed("has_key")
+    set_many = _timed("set_many")
+    delete_many = _timed("delete_many")
+    clear = _timed("clear")
 
     def _counts_itself(self) -> bool:
         return any(base.__module__.startswith("django_prometheus.") for base in type(self).__mro__)
@@ -139,3 +155,66 @@ class CountedCache:
         if not self._counts_itself():
             catalog.CACHE_GET.inc(self._ops_alias, amount=looked_up)
             catalog.CACHE_FAILURES.inc(self._ops_alias, amount=looked_up)
+
+
+def _async_get(aget: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def counted_aget(
+        self: CountedCache, key: Any, default: Any = None, version: int | None = None, **kwargs: Any
+    ) -> Any:
+        if _inside.get() is self:
+            return await aget(self, key, default, version=version, **kwargs)
+        try:
+            with _Operation(self, "get"):
+                value = await aget(self, key, _MISSING, version=version, **kwargs)
+        except Exception:
+            self._count_failure(1)
+            raise
+        self._count_keys(1, int(value is not _MISSING))
+        return default if value is _MISSING else value
+
+    return counted_aget
+
+
+def _async_get_many(aget_many: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def counted_aget_many(
+        self: CountedCache, keys: Iterable[Any], version: int | None = None, **kwargs: Any
+    ) -> Any:
+        if _inside.get() is self:
+            return await aget_many(self, keys, version=version, **kwargs)
+        wanted = list(keys)
+        try:
+            with _Operation(self, "get_many"):
+                found = await aget_many(self, wanted, version=version, **kwargs)
+        except Exception:
+            self._count_failure(len(wanted))
+            raise
+        self._count_keys(len(wanted), len(found))
+        return found
+
+    return counted_aget_many
+
+
+def _async_timed(operation: str) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]:
+    def counted(native: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def method(self: CountedCache, *args: Any, **kwargs: Any) -> Any:
+            if _inside.get() is self:
+                return await native(self, *args, **kwargs)
+            with _Operation(self, operation):
+                return await native(self, *args, **kwargs)
+
+        return method
+
+    return counted
+
+
+#: How to count a backend's own async methods, by name.
+_ASYNC: dict[str, Callable[[Callable[..., Awaitable[Any]]], Callable[..., Awaitable[Any]]]] = {
+    "aget": _async_get,
+    "aget_many": _async_get_many,
+    **{
+        f"a{operation}": _async_timed(operation)
+        for operation in (
+            "add", "set", "touch", "delete", "incr", "decr", "has_key", "set_many", "delete_many", "clear",
+        )
+    },
+}  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django_ops.metrics import store as stores
 from django_ops.metrics.families import Counter, Family, Gauge, Histogram, registry
 
 #: What django-prometheus calls a view without a name, and dashboards filter by.
@@ -159,6 +160,10 @@ VALUES_FOLDED = Counter(
     "django_ops_metric_values_folded_total",
     "Observations whose label value was beyond OPS_METRICS_LABEL_LIMIT and counted as __other__.",
     ("metric", "label"),
+)
+STORAGE_ERRORS = Counter(
+    stores.STORAGE_ERRORS,
+    "Observations that the slot's file had no room for, and processes that count in memory as they cannot use it.",
 )
 
 #: The table itself: every family by its exposed name.

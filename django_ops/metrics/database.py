@@ -123,5 +123,7 @@ def _database_cell(store: Store, connection: BaseDatabaseWrapper) -> _Cell:
             catalog.DB_DURATION.bounds,
             False,
         )
-    store.cache("databases")[alias] = cell
+    # not while a full disk has no room for it: the place that it is given then is read by nobody
+    if counted_elsewhere or catalog.DB_DURATION.is_known(store, alias, vendor):
+        store.cache("databases")[alias] = cell
     return cell

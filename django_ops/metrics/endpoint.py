@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from django_ops.conf import conf
 from django_ops.guard.access import has_permission, may_read_operations
@@ -33,6 +34,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def respond(request: HttpRequest) -> HttpResponse:
     """Return the exposition in the form that the request accepts."""
+    if request.method == "HEAD":
+        return HttpResponse(headers={"Cache-Control": "no-store"}, content_type=CONTENT_TYPE_PLAIN_0_0_4)
     migrations.refresh()
     body, headers = exposition.expose(
         request.META.get("HTTP_ACCEPT", ""),

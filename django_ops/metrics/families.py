@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import ClassVar
 
-from django_ops.conf import conf
+from django_ops.conf import LATENCY_BUCKETS_SECONDS, Configuration, conf
 from django_ops.metrics import store as stores
 from django_ops.metrics.store import Store
 
@@ -24,6 +24,8 @@ class Family:
     """One metric: its exposed name, labels and help."""
 
     kind: ClassVar[str]
+    length: int = 1  # how many doubles one child has
+    is_live: bool = False  # whether each process begins at 0, whatever the last holder of its slot left
 
     def __init__(self, name: str, help_text: str, labels: tuple[str, ...] = ()) -> None:
         if name in registry:
@@ -31,19 +33,15 @@ class Family:
         self.name = name
         self.help_text = help_text
         self.labels = labels
-        registry[name] = self
-
-    @property
-    def length(self) -> int:
-        """How many doubles one child has."""
-        return 1
+        registry[name] = stores.definitions[name] = self
 
     def offset(self, store: Store, *values: str) -> int:
         """Return where the child with these label values begins, folding values beyond the limit."""
         key = (self.name, *values)
         offset = store.offsets.get(key)
         if offset is None:
-            offset = store.offset((self.name, *self._folded(store, values)), self.length)
+            with store.lock:
+                offset = store.offset((self.name, *self._folded(store, values)), self.length)
         return offset
 
     def is_known(self, store: Store, *values: str) -> bool:
@@ -92,6 +90,8 @@ class Gauge(Family):
     """
 
     kind = "gauge"
+    length = 2  # the value, and the Unix time at which it was set
+    is_live = True
 
     def __init__(
         self,
@@ -105,11 +105,6 @@ class Gauge(Family):
         super().__init__(name, help_text, labels)
         self.merge: Callable[[float, float], float] = max if merge == "max" else float.__add__
         self.expires_seconds = expires_seconds
-        stores.live_gauges.add(name)
-
-    @property
-    def length(self) -> int:
-        return 2  # the value, and the Unix time at which it was set
 
     def is_expired(self, vector: list[float], now: float) -> bool:
         """Tell whether a value was set too long ago, or so far ahead that the clock must have jumped."""
@@ -145,22 +140,24 @@ class Histogram(Family):
         bounds: tuple[float, ...] | None = None,
     ) -> None:
         super().__init__(name, help_text, labels)
-        self._bounds = bounds
+        self.has_latency_bounds = bounds is None
+        self.bounds = bounds or LATENCY_BUCKETS_SECONDS
 
     @property
     def bounds(self) -> tuple[float, ...]:
-        """Return the upper bounds; those of OPS_METRICS_LATENCY_BUCKETS where the metric has none of its own."""
-        return self._bounds if self._bounds is not None else tuple(conf.OPS_METRICS_LATENCY_BUCKETS)
+        """The upper bounds; those of OPS_METRICS_LATENCY_BUCKETS where the metric has none of its own."""
+        return self._bounds
 
-    @property
-    def length(self) -> int:
-        return len(self.bounds) + 2
+    @bounds.setter
+    def bounds(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.length = len(bounds) + 2
 
     def observe(self, value: float, *values: str) -> None:
         """Count `value` in the child with these label values."""
         store = stores.active()
         offset = self.offset(store, *values)
-        bounds = self.bounds
+        bounds = self._bounds
         with store.lock:
             store.buffer[offset + bisect_left(bounds, value)] += 1.0
             store.buffer[offset + len(bounds) + 1] += value
@@ -171,3 +168,17 @@ def on_fold(metric: str, label: str) -> None:
     counter = registry.get("django_ops_metric_values_folded_total")
     if isinstance(counter, Counter) and metric != counter.name:
         counter.inc(metric, label)
+
+
+def read_latency_bounds() -> None:
+    """Give the latency histograms the bounds that the settings name, or the default where those are unusable."""
+    bounds = conf.OPS_METRICS_LATENCY_BUCKETS
+    if Configuration.OPS_METRICS_LATENCY_BUCKETS.problem(bounds) is not None:
+        bounds = LATENCY_BUCKETS_SECONDS  # `manage.py check` tells what is wrong with them
+    stores.latency_bounds = tuple(float(bound) for bound in bounds)
+    for family in registry.values():
+        if isinstance(family, Histogram) and family.has_latency_bounds:
+            family.bounds = stores.latency_bounds
+
+
+stores.before_open.append(read_latency_bounds)

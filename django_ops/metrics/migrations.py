@@ -7,12 +7,13 @@ import os
 import threading
 from time import monotonic
 
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.db.backends.dummy.base import DatabaseWrapper as DummyDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from django_ops.conf import conf
 from django_ops.metrics import catalog
+from django_ops.metrics.database import count_statement
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +51,15 @@ def look_up() -> None:
         if isinstance(connection, DummyDatabaseWrapper):
             continue
         try:
+            # a scrape is not counted itself: not as statements either
+            connection.ensure_connection()
+            if count_statement in connection.execute_wrappers:
+                connection.execute_wrappers.remove(count_statement)
             executor = MigrationExecutor(connection)
             plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
             catalog.MIGRATIONS_UNAPPLIED.set(len(plan), alias)
             catalog.MIGRATIONS_APPLIED.set(len(executor.loader.applied_migrations), alias)
-        except DatabaseError as error:
+        except Exception as error:  # a database that is down, or a graph of migrations that is broken
             logger.warning("the migrations of the database %s could not be looked up: %s", alias, error)
         finally:
             connection.close()

@@ -1,38 +1,58 @@
-"""Counts inserts, updates and deletes of the models that OPS_METRICS_MODELS names, by Django's signals."""
+"""Counts inserts, updates and deletes of the models that OPS_METRICS_MODELS names, by Django's signals.
+
+Rows that are written without signals are not counted: `bulk_create`, `QuerySet.update`, raw SQL.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 
 from django_ops.conf import conf
 from django_ops.metrics import catalog
 
+_UID = "django_ops.metrics.models"
+
+#: Models whose signals are connected. Each by itself, as a listener for all would have Django fetch every row
+#: of a QuerySet.delete() of any model, to tell of it.
+_connected: set[type[Model]] = set()
+
 
 def install() -> None:
-    """Count what the ORM's `save` and `delete` do from now on."""
-    post_save.connect(_on_save, dispatch_uid="django_ops.metrics.models")
-    post_delete.connect(_on_delete, dispatch_uid="django_ops.metrics.models")
+    """Count what the ORM's `save` and `delete` do to the named models from now on."""
+    for model in _named_models():
+        post_save.connect(_on_save, sender=model, dispatch_uid=_UID)
+        post_delete.connect(_on_delete, sender=model, dispatch_uid=_UID)
+        _connected.add(model)
 
 
 def uninstall() -> None:
-    """Stop counting: a signal without receivers costs nothing, and lets a queryset delete without fetching."""
-    post_save.disconnect(dispatch_uid="django_ops.metrics.models")
-    post_delete.disconnect(dispatch_uid="django_ops.metrics.models")
+    """Count no more."""
+    for model in _connected:
+        post_save.disconnect(sender=model, dispatch_uid=_UID)
+        post_delete.disconnect(sender=model, dispatch_uid=_UID)
+    _connected.clear()
 
 
-def _is_counted(model: type[Model]) -> bool:
-    names = conf.OPS_METRICS_MODELS
-    return "*" in names or model._meta.label in names or model._meta.label_lower in names
+def _named_models() -> Iterator[type[Model]]:
+    """Yield the models that the setting names, and the proxies of theirs: those save to the same table."""
+    names = {name.lower() for name in conf.OPS_METRICS_MODELS}
+    for model in apps.get_models():
+        if "*" in names or _label(model) in names:
+            yield model
+
+
+def _label(model: type[Model]) -> str:
+    return (model._meta.concrete_model or model)._meta.label_lower
 
 
 def _on_save(sender: type[Model], created: bool, **kwargs: Any) -> None:
-    if _is_counted(sender):
-        (catalog.MODEL_INSERTS if created else catalog.MODEL_UPDATES).inc(sender._meta.label_lower)
+    (catalog.MODEL_INSERTS if created else catalog.MODEL_UPDATES).inc(_label(sender))
 
 
 def _on_delete(sender: type[Model], **kwargs: Any) -> None:
-    if _is_counted(sender):
-        catalog.MODEL_DELETES.inc(sender._meta.label_lower)
+    catalog.MODEL_DELETES.inc(_label(sender))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django_ops.metrics import catalog
 from django_ops.metrics import store as stores
-from django_ops.metrics.families import Family
+from django_ops.metrics.families import OTHER, Family, on_fold
 from django_ops.metrics.store import Store
 from django_ops.record.outcome import Outcome
 from django_ops.record.request import OTHER_METHOD, RequestRecord
@@ -59,7 +59,9 @@ def observe_request(record: RequestRecord) -> None:
         buffer = store.buffer
         for offset in cell.counters:
             buffer[offset] += 1.0
-        buffer[cell.in_progress] -= 1.0
+        # it began in another process when the view forked, and there it is still counted
+        running = buffer[cell.in_progress] - 1.0
+        buffer[cell.in_progress] = running if running > 0.0 else 0.0
         buffer[cell.latency_all + latency_bucket] += 1.0
         buffer[cell.latency_all + latency_sum] += first_byte_seconds
         buffer[cell.latency_by_view + latency_bucket] += 1.0
@@ -76,7 +78,8 @@ def _request_cell(store: Store, record: RequestRecord, key: tuple[object, ...]) 
     """Find the numbers of requests like `record`, and remember them unless a label value was folded."""
     view = record.view or catalog.UNNAMED_VIEW
     method = catalog.INVALID_METHOD if record.method == OTHER_METHOD else record.method
-    status = str(record.status)
+    is_status = 100 <= record.status <= 599  # Django lets an application assign any other number
+    status = str(record.status) if is_status else OTHER
     counted: list[tuple[Family, tuple[str, ...]]] = [
         (catalog.REQUESTS_BEFORE, ()),
         (catalog.RESPONSES_BEFORE, ()),
@@ -106,7 +109,11 @@ def _request_cell(store: Store, record: RequestRecord, key: tuple[object, ...]) 
         response_bytes=catalog.RESPONSE_BYTES.offset(store),
     )
     # a folded value must be counted as folded each time, and invented ones must not fill the memory
-    if all(family.is_known(store, *values) for family, values in counted):
+    if not is_status:
+        on_fold(catalog.RESPONSES_BY_STATUS.name, "status")
+    elif catalog.LATENCY_BY_VIEW.is_known(store, view, method) and all(
+        family.is_known(store, *values) for family, values in counted
+    ):
         store.cache("requests")[key] = cell
     return cell
 
@@ -129,6 +136,7 @@ def _observe_rare(record: RequestRecord) -> None:
 def observe_task(record: TaskRecord) -> None:
     """Count a finished run of a task."""
     catalog.TASKS.inc(record.name, record.outcome)
-    catalog.TASK_SECONDS.observe(record.duration_ns * _SECONDS, record.name)
+    if record.duration_ns:  # else it was revoked or rejected before it began
+        catalog.TASK_SECONDS.observe(record.duration_ns * _SECONDS, record.name)
     if record.queue_ns is not None:
         catalog.TASK_QUEUE_SECONDS.observe(record.queue_ns * _SECONDS, record.name)

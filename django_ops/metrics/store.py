@@ -1,37 +1,67 @@
 """The numbers of this process: vectors of doubles in one buffer, in memory or in the mapped file of its slot.
 
 In a slot directory each slot has one file that its holders append to and add in, so a recycled worker goes
-on where the last one stopped. Layout: 8 bytes of magic, the number of used bytes, then entries of key
-length, vector length, key (a JSON array of name and label values, padded to 8 bytes) and the doubles.
+on where the last one stopped.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import mmap
 import os
-import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, Protocol
 
-from django_ops.record import slot
+from django_ops.exceptions import SlotError
+from django_ops.metrics import layout
+from django_ops.metrics.layout import Key
+from django_ops.record import process, slot
 
-#: ("name", "label value", ...)
-Key = tuple[str, ...]
+logger = logging.getLogger(__name__)
 
 SUFFIX = ".cells"
 
-_MAGIC = b"djopsm1\n"
-_HEADER_BYTES = 16
-_INITIAL_BYTES = 1 << 16
-_USED = struct.Struct("=Q")
-_LENGTHS = struct.Struct("=II")
+#: Key of the process that holds the slot: its id, and when it began.
+HOLDER = "_holder"
+
+#: Key of the bounds that the latency histograms in the file have.
+BOUNDS = "_bounds"
+
+#: Where observations go for which there is no room, so that whoever makes them need not know.
+_OVERFLOW = "_overflow"
+
+#: Counts what could not be kept where all processes see it (a family of the catalog).
+STORAGE_ERRORS = "django_ops_metric_storage_errors_total"
+
+_RETRY_SECONDS = 10.0
+
+
+class Definition(Protocol):
+    """What a store must know of a metric."""
+
+    length: int  # doubles of one child
+    labels: tuple[str, ...]
+    is_live: bool  # whether each process begins at 0
+
+
+#: Every metric by its exposed name (filled by the catalog).
+definitions: dict[str, Definition] = {}
+
+#: Bounds in seconds of the histograms that have none of their own.
+latency_bounds: tuple[float, ...] = ()
+
+#: Called before a store is opened, to read the settings that decide how long the vectors are.
+before_open: list[Callable[[], None]] = []
 
 
 class Store:
-    """Vectors of doubles by key. `buffer` may only be changed while `lock` is held."""
+    """Vectors of doubles by key. `buffer` may only be read and changed while `lock` is held: it moves.
+
+    Raises OSError when the file at `path` cannot be opened, or there is no room for it.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         # re-entrant: a signal handler that counts may interrupt a thread that is counting
@@ -39,70 +69,104 @@ class Store:
         self.offsets: dict[Key, int] = {}
         self.values_seen: dict[tuple[str, int], set[str]] = {}
         self.caches: dict[str, dict[Any, Any]] = {}
+        self.path = path
+        self._is_appending = False
+        self._grows_again_at = 0.0
         self._file: int | None = None
+        self._used = layout.HEADER_BYTES
         self._map: mmap.mmap | bytearray
         if path is None:
-            self._map = bytearray(_INITIAL_BYTES)
-            self._map[:_HEADER_BYTES] = _MAGIC + _USED.pack(_HEADER_BYTES)
-            self._used = _HEADER_BYTES
+            self._map = bytearray(layout.INITIAL_BYTES)
+            self._map[: self._used] = layout.header(self._used)
         else:
             self._open(path)
         self.buffer = memoryview(self._map).cast("d")
+        longest = max((definition.length for definition in definitions.values()), default=1)
+        self._overflow = self._write_entry((_OVERFLOW, str(longest)), longest)
+        self._errors = self._write_entry((STORAGE_ERRORS,), 1)
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
 
     def _open(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         size = os.fstat(self._file).st_size
-        entries = list(read_entries(os.pread(self._file, size, 0)))
-        if not entries:  # new, or not ours to understand: begin again
+        data = os.pread(self._file, size, 0)
+        entries = list(layout.vectors(data))
+        if not entries or [vector for key, vector in entries if key == (BOUNDS,)] != [list(latency_bounds)]:
+            # new, or of a server with other settings, or not ours to understand: begin again
             os.ftruncate(self._file, 0)
-            os.ftruncate(self._file, _INITIAL_BYTES)
-            os.pwrite(self._file, _MAGIC + _USED.pack(_HEADER_BYTES), 0)
-            self._used = _HEADER_BYTES
+            layout.allocate(self._file, layout.INITIAL_BYTES)
+            os.pwrite(self._file, layout.header(self._used), 0)
         else:
-            _, offset, length = entries[-1]
-            self._used = 8 * (offset + length)
-            for key, offset, _ in entries:
-                self.offsets[key] = offset
-                for position, value in enumerate(key[1:]):
-                    self.values_seen.setdefault((key[0], position), set()).add(value)
+            for key, offset, length in layout.read_entries(data):
+                self._used = 8 * (offset + length)
+                if _is_ours(key, length):
+                    self._remember(key, offset)
+            # whole pages, and no holes: whoever cut the file short may have left both
+            layout.allocate(self._file, max(layout.INITIAL_BYTES, size + -size % mmap.PAGESIZE))
         self._map = mmap.mmap(self._file, 0)
+
+    def _remember(self, key: Key, offset: int) -> None:
+        self.offsets[key] = offset
+        for position, value in enumerate(key[1:]):
+            self.values_seen.setdefault((key[0], position), set()).add(value)
 
     def cache(self, name: str) -> dict[Any, Any]:
         """Return the look-up table `name` of offsets, which lives as long as this store."""
         return self.caches.setdefault(name, {})
 
     def offset(self, key: Key, length: int) -> int:
-        """Return where the vector of `key` begins in `buffer`, appending it when it is new."""
+        """Return where the vector of `key` begins in `buffer`, appending it when it is new.
+
+        Where there is no room for it this is a place that nobody reads, and the loss is counted.
+        """
         offset = self.offsets.get(key)
         if offset is None:
             with self.lock:
-                offset = self.offsets.get(key)
-                if offset is None:
-                    offset = self._append(key, length)
+                offset = self._append(key, length)
         return offset
 
     def _append(self, key: Key, length: int) -> int:
-        name = json.dumps(key).encode()
-        padded = name + b" " * (-len(name) % 8)
-        start = self._used + _LENGTHS.size
-        end = start + len(padded) + 8 * length
+        if self._is_appending:  # a signal handler interrupted this very function
+            return self._lose()
+        self._is_appending = True
+        try:
+            return self._write_entry(key, length)
+        except OSError:
+            self._grows_again_at = monotonic() + _RETRY_SECONDS
+            return self._lose()
+        finally:
+            self._is_appending = False
+
+    def _lose(self) -> int:
+        self.buffer[self._errors] += 1.0
+        return self._overflow
+
+    def _write_entry(self, key: Key, length: int) -> int:
+        offset = self.offsets.get(key)
+        if offset is not None:
+            return offset
+        head = layout.entry_head(key, length)
+        start, end = self._used, self._used + len(head) + 8 * length
         while end > len(self._map):
             self._grow()
-        _LENGTHS.pack_into(self._map, self._used, len(name), length)
-        self._map[start : start + len(padded)] = padded
-        # last, so that a reader never sees a half-written entry
-        _USED.pack_into(self._map, len(_MAGIC), end)
+        self._map[start:end] = head + bytes(8 * length)
+        # last, so that a reader never sees a half-written entry; by assignment, as struct.pack_into writes a 0 first
+        self._map[: layout.HEADER_BYTES] = layout.header(end)
         self._used = end
-        offset = (start + len(padded)) // 8
-        self.offsets[key] = offset
+        self.offsets[key] = offset = (start + len(head)) // 8
         return offset
 
     def _grow(self) -> None:
         size = 2 * len(self._map)
         if self._file is None:
             self._map = bytearray(self._map) + bytearray(size - len(self._map))
+        elif monotonic() < self._grows_again_at:
+            raise OSError("the disk was full a moment ago")
         else:
-            os.ftruncate(self._file, size)
+            layout.allocate(self._file, size)
             self._map = mmap.mmap(self._file, size)
         self.buffer = memoryview(self._map).cast("d")
 
@@ -110,58 +174,90 @@ class Store:
         """Yield each key with a copy of its vector."""
         with self.lock:
             data = bytes(self._map[: self._used])
-        return vectors(data)
+        return layout.vectors(data)
+
+    def begin(self) -> None:
+        """Say which process holds the slot now, and let its gauges of live things begin at 0."""
+        with self.lock:
+            holder = self._write_entry((HOLDER,), 2)
+            bounds = self._write_entry((BOUNDS,), len(latency_bounds))
+            self.buffer[holder] = float(os.getpid())
+            self.buffer[holder + 1] = process.started_ticks(os.getpid())
+            for position, bound in enumerate(latency_bounds):
+                self.buffer[bounds + position] = bound
+            for name, definition in definitions.items():
+                if not definition.labels:  # room for these at least, however full the disk may be later
+                    self._write_entry((name,), definition.length)
+            for key, offset in self.offsets.items():
+                known = definitions.get(key[0])
+                if known is not None and known.is_live:
+                    for position in range(known.length):
+                        self.buffer[offset + position] = 0.0
 
 
-def read_entries(data: bytes) -> Iterator[tuple[Key, int, int]]:
-    """Yield key, offset in doubles and vector length of each entry; stop at the first that is not whole."""
-    if len(data) < _HEADER_BYTES or data[: len(_MAGIC)] != _MAGIC:
-        return
-    position, used = _HEADER_BYTES, min(_USED.unpack_from(data, len(_MAGIC))[0], len(data))
-    while position + _LENGTHS.size <= used:
-        name_length, length = _LENGTHS.unpack_from(data, position)
-        position += _LENGTHS.size
-        offset = position + name_length + -name_length % 8
-        end = offset + 8 * length
-        if name_length == 0 or end > used:
-            return
-        try:
-            key = json.loads(data[position : position + name_length])
-        except ValueError:
-            return
-        if not isinstance(key, list) or not all(isinstance(part, str) for part in key):
-            return
-        yield tuple(key), offset // 8, length
-        position = end
-
-
-def vectors(data: bytes) -> Iterator[tuple[Key, list[float]]]:
-    """Yield each key with its vector, from the bytes of a store."""
-    whole = memoryview(data[: len(data) // 8 * 8]).cast("d")
-    for key, offset, length in read_entries(data):
-        yield key, whole[offset : offset + length].tolist()
+def _is_ours(key: Key, length: int) -> bool:
+    """Tell whether an entry of another process is what this one would have made of its key."""
+    definition = definitions.get(key[0])
+    if definition is None:
+        return (key == (HOLDER,) and length == 2) or key == (BOUNDS,) or key == (_OVERFLOW, str(length))
+    return length == definition.length and len(key) == 1 + len(definition.labels)
 
 
 _active: Store | None = None
-_opening = threading.Lock()
+_opening = threading.RLock()
+_is_opening = False
 
 
 def active() -> Store:
     """Return the store of this process, opening it at first use.
 
-    Raises SlotError when the slot directory cannot be used.
+    Raises nothing: where the slot's file cannot be used the numbers stay in memory, and only a scrape that
+    this process answers shows them.
     """
     return _active if _active is not None else _open_active()
 
 
+def is_open() -> bool:
+    """Tell whether this process has opened its store."""
+    return _active is not None
+
+
 def _open_active() -> Store:
-    global _active
+    global _active, _is_opening
+    failure: Exception | None = None
     with _opening:
-        if _active is None:
-            where = slot.directory()
-            _active = Store(None if where is None else file_of(where, slot.label()))
-            _on_open(_active)
-    return _active
+        if _active is not None:
+            return _active
+        if _is_opening:  # a signal handler interrupted this very function: what it counts is lost
+            return Store()
+        _is_opening = True
+        try:
+            for listener in before_open:
+                listener()
+            store, failure = _open_store()
+            _active = store
+        finally:
+            _is_opening = False
+    if failure is not None:  # only now, as whoever logs it may count, in another thread, and wait for us
+        logger.error("the metrics of this process stay in memory: %s", failure)
+    return store
+
+
+def _open_store() -> tuple[Store, Exception | None]:
+    where = slot.directory()
+    failure: Exception | None = None
+    if where is not None:
+        try:
+            store = Store(file_of(where, slot.label()))
+            store.begin()
+            return store, None
+        except (OSError, SlotError) as error:
+            failure = error
+    store = Store()
+    store.begin()
+    if failure is not None:
+        store.buffer[store._errors] = 1.0
+    return store, failure
 
 
 def file_of(where: Path, label: str) -> Path:
@@ -171,23 +267,9 @@ def file_of(where: Path, label: str) -> Path:
 
 def forget() -> None:
     """Let the next use open the store anew: in a forked child, whose slot is another, and in tests."""
-    global _active, _opening
-    _active = None
-    _opening = threading.Lock()
+    global _active, _opening, _is_opening
+    _active, _is_opening = None, False
+    _opening = threading.RLock()
 
-
-def _on_open(store: Store) -> None:
-    """Say which process holds the slot now; gauges of processes that are gone are not reported."""
-    store.buffer[store.offset((HOLDER,), 1)] = float(os.getpid())
-    for key, offset in store.offsets.items():
-        if key[0] in live_gauges:
-            store.buffer[offset] = store.buffer[offset + 1] = 0.0
-
-
-#: Key of the process id that holds a slot.
-HOLDER = "_holder"
-
-#: Names of gauges that begin at 0 in each process (filled by the catalog).
-live_gauges: set[str] = set()
 
 slot.on_change(forget)
