@@ -6,8 +6,10 @@ see that they are about to go. Nothing here imports gunicorn.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +18,10 @@ from django.conf import settings
 
 from django_ops.conf import Configuration, conf
 from django_ops.health.drain import board
+from django_ops.health.listener import Listeners
+
+#: After so long each worker has taken note of its SIGTERM and accepts nothing more.
+_WORKERS_NOTICE_SECONDS = 0.5
 
 
 class DrainThenStop:
@@ -24,30 +30,50 @@ class DrainThenStop:
     def __init__(self, server: Any, stop: Callable[[], None]) -> None:
         self.server = server
         self.stop = stop  # raises StopIteration, which ends the main loop
+        self._waited = False
 
     def __call__(self) -> None:
-        """Begin to drain and come back later; at the second time, or when there is no reason to wait, stop."""
+        """Begin to drain and come back later; then, or when there is no reason to wait, stop."""
+        if self._is_upgrading() or (board.stopping and not self._waited):
+            self.stop()  # at once: somebody else answers on this listener, or SIGTERM came twice
+            return
         wait_seconds = self._wait_seconds()
-        if board.stopping or wait_seconds <= 0:
+        if self._waited or wait_seconds <= 0:
+            self._close_listeners()
             self.stop()
             return
         board.stopping = True
         self.server.log.info("Draining: /readyz answers 503 and requests are served for %.1f s", wait_seconds)
-        signal.signal(signal.SIGALRM, self._on_alarm)
-        os.register_at_fork(after_in_child=_forget_alarm)
+        signal.signal(signal.SIGALRM, self._come_back)
         signal.setitimer(signal.ITIMER_REAL, wait_seconds)
+        os.register_at_fork(after_in_child=_forget_alarm)
+        # Python puts back the default handlers when it ends, and that of SIGALRM kills
+        atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
 
-    def _on_alarm(self, number: int, frame: Any) -> None:
+    def _come_back(self, number: int, frame: Any) -> None:
         """Queue SIGTERM as gunicorn does; nothing else is safe in a handler."""
+        self._waited = True
         self.server.signal(signal.SIGTERM, frame)
 
     def _wait_seconds(self) -> float:
-        if self.server.reexec_pid or self.server.master_pid:
-            # During an upgrade by USR2 the other master answers on the same listener. A 503 from half of the
-            # workers would take both out of the balancer.
-            return 0.0
         known_seconds = time.monotonic() - board.seen_at if board.seen_at else 0.0
         return drain_seconds() - known_seconds
+
+    def _is_upgrading(self) -> bool:
+        """Tell whether there are two masters, after USR2.
+
+        A 503 from half of the workers would take both out of the balancer, and the listener is the other's as well.
+        """
+        return bool(self.server.reexec_pid or self.server.master_pid)
+
+    def _close_listeners(self) -> None:
+        if self.server.systemd:
+            return  # the listeners are systemd's, which keeps them for the next server
+        listeners = Listeners(self.server.LISTENERS)
+        listeners.overlook_new_connections()
+        later = threading.Timer(_WORKERS_NOTICE_SECONDS, listeners.refuse)  # no worker is forked any more
+        later.daemon = True
+        later.start()
 
 
 def install_gunicorn_drain(server: Any) -> None:

@@ -78,5 +78,5 @@ def _close(client: BaseCache) -> None:
     """Give back the sockets now: Django's Redis cache leaves them to the garbage collector."""
     client.close()
     if isinstance(client, RedisCache) and "_cache" in vars(client):
-        for pool in client._cache._pools.values():
+        for pool in getattr(client._cache, "_pools", {}).values():
             pool.disconnect()

@@ -18,6 +18,8 @@ class Server:
         self.log = logging.getLogger("gunicorn.error")
         self.reexec_pid = 0
         self.master_pid = 0
+        self.systemd = False
+        self.LISTENERS = []
         self.queued = []
 
     def signal(self, number, frame):
@@ -111,6 +113,73 @@ def test_term__waits_for_what_ops_drain_left(server, board):
     board.seen_at = time.monotonic() - 20.0
     server.handle_term()
     assert 39.0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 40.0
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """What was done to the listeners, in order."""
+    done = []
+
+    class Listeners:
+        def __init__(self, listeners):
+            done.append(listeners)
+
+        def overlook_new_connections(self):
+            done.append("overlook")
+
+        def refuse(self):
+            done.append("refuse")
+
+    monkeypatch.setattr(gunicorn_drain, "Listeners", Listeners)
+    monkeypatch.setattr(gunicorn_drain, "_WORKERS_NOTICE_SECONDS", 0.01)
+    return done
+
+
+def wait_for(is_so):
+    deadline = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def stop(server):
+    with pytest.raises(StopIteration):
+        server.handle_term()
+
+
+def test_listeners__are_overlooked_before_the_stop_and_refuse_after_it(server, board, closed):
+    board.wait_seconds = 0.0
+    stop(server)
+    assert closed == [[], "overlook"]
+    wait_for(lambda: "refuse" in closed)
+
+
+def test_listeners__after_the_wait(server, board, closed):
+    board.wait_seconds = 0.01
+    server.handle_term()
+    wait_for(lambda: server.queued)
+    stop(server)
+    assert closed == [[], "overlook"]
+
+
+def test_listeners__are_left_alone_at_the_second_term(server, board, closed):
+    board.wait_seconds = 60.0
+    server.handle_term()
+    stop(server)
+    assert closed == []
+
+
+def test_listeners__of_an_upgrade_are_left_to_the_other_master(server, board, closed):
+    server.reexec_pid = 4711
+    stop(server)
+    assert closed == []
+
+
+def test_listeners__of_systemd_are_left_to_the_next_server(server, board, closed):
+    board.wait_seconds = 0.0
+    server.systemd = True
+    stop(server)
+    assert closed == []
 
 
 def test_seconds__told_by_the_workers(board):
