@@ -17,7 +17,10 @@ def escape_obeyed(json_line: bytes) -> bytes:
     """Write those characters as JSON escapes; a JSON parser reads the same text as before."""
     if not any(byte in json_line for byte in _FIRST_BYTES):
         return json_line
-    return _OBEYED.sub(_escape, json_line.decode()).encode()
+    text = json_line.decode()
+    for character in set(_OBEYED.findall(text)):
+        text = text.replace(character, _escape(character))
+    return text.encode()
 
 
 def count_obeyed(text: str) -> int:
@@ -27,8 +30,8 @@ def count_obeyed(text: str) -> int:
 
 def show_surrogates(text: str) -> str:
     """Write lone surrogates, which UTF-8 cannot carry, as `\\udc80`."""
-    return _SURROGATE.sub(_escape, text)
+    return _SURROGATE.sub(lambda match: _escape(match[0]), text)
 
 
-def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
+def _escape(character: str) -> str:
+    return f"\\u{ord(character):04x}"

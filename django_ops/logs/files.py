@@ -111,12 +111,12 @@ class SlotFileHandler(LineHandler):
         self._open(now)
 
     def _open(self, now: float) -> None:
+        if self._own is not None and not self._own.is_open():
+            self._own = None  # before its number is given to what is opened next
         try:
             own = open_own_file(self.directory, self.family, _slot_label())
         except OSError as error:
             self._failure = error
-            if self._own is not None and not self._own.is_open():
-                self._own = None
             return  # a file that is open, if moved away, is better than none
         if self._own is not None:
             self._abandon(None)

@@ -59,7 +59,7 @@ class LabelMaker:
                 self._left_out += 1
             elif is_hidden(name):
                 self._put(name, MASK)
-            elif issubclass(type(value), dict) and value:
+            elif issubclass(type(value), dict) and dict.__len__(value):
                 self._add_dict(name, value)
             elif not (name == "request" and not issubclass(type(value), _PLAIN_TYPES)):
                 self._put(name, self._walk.text(value))
@@ -81,7 +81,7 @@ class LabelMaker:
                 self._add(key, item, f"{name}.")
         finally:
             self._walk.leave()
-        self._left_out += max(0, len(value) - MOST_ITEMS)
+        self._left_out += max(0, dict.__len__(value) - MOST_ITEMS)
 
     def _put(self, name: str, value: str) -> None:
         name = name[:LONGEST_KEY]

@@ -103,7 +103,7 @@ def _first_line_at(beginning: bytes) -> float | None:
 
 def rotate_away(own: OwnFile, now: float) -> Path:
     """Rename the file to a name with the time in it, and return that. Raises OSError."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}{int(now % 1 * 1e6):06d}Z"
     stem = own.path.name.removesuffix(ENDING)
     number = 1
     while True:
@@ -120,7 +120,7 @@ def prune(directory: Path, name: str, backup_count: int | None, backup_days: flo
     Files that a process holds stay, and so does what is not of the family. Returns how many were deleted.
     """
     pattern = re.compile(
-        rf"{re.escape(name)}\.(?P<slot>(?:\d+|main\d*|unknown)(?:-\d+)?)(?:\.(?P<stamp>\d{{8}}T\d{{6}}Z)(?:-(?P<number>\d+))?)?"
+        rf"{re.escape(name)}\.(?P<slot>(?:\d+|main\d*|unknown)(?:-\d+)?)(?:\.(?P<stamp>\d{{8}}T\d{{12}}Z)(?:-(?P<number>\d+))?)?"
         rf"{re.escape(ENDING)}"
     )
     deleted = 0

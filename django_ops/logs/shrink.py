@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,7 @@ _FEW_LABELS = 8
 
 _MARKER = "[... {} characters cut ...]"
 _MARKER_BYTES = 40
+_MOST_BYTES_PER_CHARACTER = 6  # in JSON, as \u0000 is written
 
 
 def shrink(document: Document, longest_bytes: int, encode: Callable[[Document], bytes]) -> bytes:
@@ -50,6 +52,8 @@ def bounded(text: str, longest: int) -> str:
 
 def cut(text: str, longest_bytes: int, *, both_ends: bool = False) -> str:
     """Return `text` such that it takes at most `longest_bytes` in JSON, with a mark where something was left out."""
+    if len(text) * _MOST_BYTES_PER_CHARACTER <= longest_bytes:
+        return text
     size = _json_bytes(text)
     if size <= longest_bytes:
         return text
@@ -69,6 +73,7 @@ def _keep(text: str, kept: int, both_ends: bool) -> str:
     return f"{text[: kept - tail]}\n{marker}\n{text[len(text) - tail :]}"
 
 
+@lru_cache(maxsize=64)  # the same few texts are measured again and again while the length is searched for
 def _json_bytes(text: str) -> int:
     return len(orjson.dumps(text)) - 2 + 5 * count_obeyed(text)
 

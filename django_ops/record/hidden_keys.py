@@ -44,7 +44,7 @@ _INNOCENT_KEYS = _set(
     " feature hash shard join surrogate composite duplicate missing"
 )
 #: What may follow `key` without changing what it is: `aws_access_key_id`, `KEY_BASE64`.
-_AFTER_KEY = _set("id ids base64 b64 pem hex value data text json env old new raw prod test live dev")
+_AFTER_KEY = _set("id ids base base64 b64 pem hex value data text json env old new raw prod test live dev")
 
 #: A key that ends in one of these speaks about a secret and does not hold it: `password_changed_at`.
 _ABOUT_A_SECRET = _set(

@@ -22,12 +22,12 @@ _LONG_RUN = re.compile(r"[\w.$-]{20}")
 #   key=v  key: v  "key": "v"  'key', 'v'  key => v  [key]=v  (key)=(v)  key%3Dv  \"key\": \"v\"  --key v
 _KEY = re.compile(
     r"""(?<![\w-])(?:--(?P<option>[\w-]{2,128}+)[ ]++(?![-])
-    |-{0,2}(?P<key>[\w-]{2,128}+)[\\"'\])]{0,4}+[ \t]{0,4}+
-      (?:(?:=>|[:=]=?|%3[dDaA]|\\?u003[dD])(?:[ \t]{0,4}+(?!\s)|\s{0,64}+(?=["']))
-        |(?<=["']),[ ]{0,4}+(?=\\?[bBuUrR]{0,2}["'])))""",
+    |-{0,2}(?P<key>[\w-]{2,128}+)[\\"'\])]{0,12}+[ \t]{0,4}+
+      (?:(?:=>|[:=]=?|%3[dDaA]|\\?u003[dD])(?:[ \t]{0,64}+(?!\s)|\s{0,64}+(?=[bBuUrR]{0,2}\\{0,8}["']))
+        |(?<=["']),[ ]{0,4}+(?=[bBuUrR]{0,2}\\{0,8}["'])))""",
     re.VERBOSE,
 )
-_QUOTED = r"""\\(?P<escaped>["'])(?:(?!\\(?P=escaped)).)*+(?:\\(?P=escaped))?
+_QUOTED = r"""(?P<escaped>\\{1,8}+["'])(?:(?!(?<!\\)(?P=escaped)).)*+(?P=escaped)?
     |"(?:[^"\\]|\\.)*+(?:"|\Z|\\\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z|\\\Z)"""
 _VALUE = re.compile(
     rf"""[bBuUrRfF]{{0,2}}(?P<quoted>{_QUOTED})
@@ -144,10 +144,10 @@ def _value_span(text: str, start: int, key: str) -> tuple[int, int]:
     if match is None:
         return start, start
     if match["quoted"] is not None:
-        opening = 2 if match["escaped"] else 1
-        begin = match.start("quoted") + opening
-        closed = match["quoted"][-1] in "\"'" and match.end() - begin >= opening
-        return begin, match.end() - opening if closed else match.end()
+        opening = match["escaped"] or match["quoted"][0]
+        begin = match.start("quoted") + len(opening)
+        closed = match["quoted"].endswith(opening) and match.end() - begin >= len(opening)
+        return begin, match.end() - len(opening) if closed else match.end()
     if match["brackets"] is not None:
         return start, _end_of_brackets(text, match.end("brackets") - 1)
     if key.lower() in _HEADERS:
@@ -182,6 +182,9 @@ def _mask_credentials(match: re.Match[str]) -> str:
 
 
 def _is_basic(value: str) -> bool:
+    value = value.rstrip("=./~")
+    if len(value) % 4 == 1:
+        value = value[:-1]
     try:
         return b":" in b64decode(value + "=" * (-len(value) % 4), altchars=b"-_" if "-" in value else None)
     except ValueError:
