@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -83,6 +83,7 @@ def running(
     answers: Callable[[], bool],
     *,
     account: pwd.struct_passwd | None = None,
+    environment: Mapping[str, str] | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` in `directory` from the moment it answers.
@@ -92,8 +93,9 @@ def running(
     output = directory / "output.log"
     with output.open("wb") as file:
         process = subprocess.Popen(
-            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=file, stderr=file, **_as_account(account)
-        )
+            command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            **_as_account(account),
+        )  # fmt: skip
     try:
         try:
             wait_until(lambda: process.poll() is not None or answers(), f"{command[0]} answers")
