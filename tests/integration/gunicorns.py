@@ -105,12 +105,22 @@ def gunicorns(*servers: Gunicorn) -> Iterator[None]:
 
 
 def _end_leftover(server: Gunicorn) -> None:
-    """End the master that an upgrade has left behind: its pid file names it."""
-    if not server.pid_file.exists():
-        return
-    pid = int(server.pid_file.read_text())
-    os.kill(pid, signal.SIGQUIT)
-    wait_until(lambda: not Path(f"/proc/{pid}").exists(), f"the master {pid} ends")
+    """End the master that an upgrade has left behind; it renames its pid file only when it has been promoted."""
+    for pid_file in (server.pid_file, server.pid_file.with_name(f"{server.pid_file.name}.2")):
+        try:
+            pid = int(pid_file.read_text())
+            os.kill(pid, signal.SIGQUIT)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        wait_until(lambda pid=pid: has_ended(pid), f"the master {pid} ends")
+
+
+def has_ended(pid: int) -> bool:
+    """Tell whether a process is gone, or a zombie that nobody reaps, as in a container without an init."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 class Balancer:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gunicorns import Balancer, Clients, Gunicorn, KeptOpen, gunicorns, request
+from tests.integration.gunicorns import Balancer, Clients, Gunicorn, KeptOpen, gunicorns, has_ended, request
 from tests.integration.services import HOST, MissingProgramError, free_port, running, wait_until
 
 WORKER_CLASSES = ["sync", "gthread"]
@@ -128,7 +128,7 @@ def test_term__zero_seconds_stop_at_once(directory):
 def test_term__to_a_worker_replaces_it(server):
     worker = int(_body(server, "/work"))
     os.kill(worker, signal.SIGTERM)
-    wait_until(lambda: not Path(f"/proc/{worker}").exists(), "the worker ends")
+    wait_until(lambda: has_ended(worker), "the worker ends")
     wait_until(server.is_ready, "the server is ready")
     assert server.process.poll() is None
 
@@ -136,11 +136,11 @@ def test_term__to_a_worker_replaces_it(server):
 def test_hup__while_draining_goes_on_draining(directory):
     server = Gunicorn(directory, "gthread", TEST_DRAIN_SECONDS="60")
     with gunicorns(server):
-        before = _body(server, "/work")
+        before = int(_body(server, "/work"))
         server.tell(signal.SIGTERM)
         wait_until(lambda: server.probe() == 503, "readiness answers 503")
         server.tell(signal.SIGHUP)
-        wait_until(lambda: not Path(f"/proc/{before}").exists(), "the old worker ends")
+        wait_until(lambda: has_ended(before), "the old worker ends")
         assert server.probe() == 503
 
 
@@ -206,9 +206,9 @@ def test_hup__under_load(server):
     with Clients(lambda method: request(server.port, method, "/work")) as clients:
         for _ in range(2):
             clients.send_more(50)
-            before = _body(server, "/work")
+            before = int(_body(server, "/work"))
             server.tell(signal.SIGHUP)
-            wait_until(lambda before=before: not Path(f"/proc/{before}").exists(), "the old worker ends")
+            wait_until(lambda before=before: has_ended(before), "the old worker ends")
         clients.send_more(50)
     assert clients.failed == {}
 
