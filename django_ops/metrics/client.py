@@ -19,7 +19,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import mark_process_dead
 
 from django_ops.exceptions import SlotError
-from django_ops.metrics import catalog, layout
+from django_ops.metrics import catalog, layout, store
 from django_ops.record import slot
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,17 @@ def _forget() -> None:
 
 
 slot.on_change(_forget)
+
+
+def _settle() -> None:
+    """Take over the slot's files: also where this process has no metric of prometheus_client."""
+    try:
+        identify()
+    except (OSError, SlotError):
+        pass  # whoever opens a file there will hear of it
+
+
+store.before_open.append(_settle)
 
 
 class SlotFile(MmapedDict):

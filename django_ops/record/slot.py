@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from django_ops.exceptions import SlotError
 
@@ -25,9 +26,14 @@ MAIN = "main"
 
 _HIGHEST = 9999
 
+#: How long a master waits for a slot that it gave back and that a child still holds which was born meanwhile:
+#: until that child runs its first lines, it has copies of its siblings' locks.
+_BIRTH_SECONDS = 0.2
+
 _lock = threading.RLock()  # re-entrant: a signal handler that counts or logs may interrupt a claim
 _label: str | None = None
 _next: tuple[str, int] | None = None  # label and lock of the slot that the next forked child takes
+_given_back: set[str] = set()  # labels that this process released and has not reserved again
 _held: dict[str, int] = {}  # label -> file descriptor of its lock, of this process and of its children
 _listeners: list[Callable[[], None]] = []
 
@@ -84,10 +90,11 @@ def reserve_for_next_fork() -> str | None:
     with _lock:
         if _next is None:  # else the fork that it was meant for failed
             try:
-                _next = _lowest_free(where)
+                _next = _lowest_free_after_births(where)
             except SlotError:
                 return None
             _held[_next[0]] = _next[1]
+            _given_back.discard(_next[0])
         return _next[0]
 
 
@@ -99,6 +106,7 @@ def release(slot: str) -> None:
     descriptor = _held.pop(slot, None)
     if descriptor is not None:
         os.close(descriptor)
+        _given_back.add(slot)
 
 
 @contextmanager
@@ -139,6 +147,20 @@ def _claim() -> str:
         _label, descriptor = _lowest_free(where)
         _held[_label] = descriptor
     return _label
+
+
+def _lowest_free_after_births(where: Path) -> tuple[str, int]:
+    deadline = monotonic() + _BIRTH_SECONDS
+    while True:
+        label, descriptor = _lowest_free(where)
+        lower = {other for other in _given_back if other.isdecimal() and int(other) < int(label)}
+        if not lower:
+            return label, descriptor
+        if monotonic() > deadline:  # somebody else has taken it, such as another master
+            _given_back.difference_update(lower)
+            return label, descriptor
+        os.close(descriptor)
+        sleep(0.001)
 
 
 def _lowest_free(where: Path) -> tuple[str, int]:
@@ -187,6 +209,7 @@ def _after_fork_in_child() -> None:
     global _label, _next, _lock
     _lock = threading.RLock()
     mine, _next = _next, None
+    _given_back.clear()
     for slot, descriptor in list(_held.items()):
         if mine is None or slot != mine[0]:
             os.close(descriptor)

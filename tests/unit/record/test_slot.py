@@ -14,7 +14,13 @@ from django_ops.record import slot
 def just_started(monkeypatch):
     """A process that holds no slot, and has no slot directory."""
     monkeypatch.delenv(slot.DIRECTORY_VARIABLE, raising=False)
-    for name, value in (("_label", None), ("_next", None), ("_held", {}), ("_listeners", [])):
+    for name, value in (
+        ("_label", None),
+        ("_next", None),
+        ("_held", {}),
+        ("_given_back", set()),
+        ("_listeners", []),
+    ):
         monkeypatch.setattr(slot, name, value)
     yield
     for descriptor in slot._held.values():
@@ -188,6 +194,27 @@ def test_release__gives_it_to_the_next(where):
     slot._after_fork_in_parent()
     slot.release("0")
     assert slot.reserve_for_next_fork() == "0"
+
+
+def test_release__of_a_slot_that_a_newborn_holds_still_gives_it_to_the_next(where):
+    """Until a child runs its first lines it has copies of its siblings' locks."""
+    slot.reserve_for_next_fork()
+    slot._after_fork_in_parent()
+    newborn = os.dup(slot._held["0"])
+    slot.release("0")
+    threading.Timer(0.02, os.close, [newborn]).start()
+    assert slot.reserve_for_next_fork() == "0"
+
+
+def test_release__of_a_slot_that_another_master_took_waits_once(where, monkeypatch):
+    monkeypatch.setattr(slot, "_BIRTH_SECONDS", 0.01)
+    slot.reserve_for_next_fork()
+    slot._after_fork_in_parent()
+    slot.release("0")
+    descriptor = hold(where, "0")
+    assert slot.reserve_for_next_fork() == "1"
+    assert slot._given_back == set()
+    os.close(descriptor)
 
 
 def test_release__of_a_slot_that_is_not_held_is_nothing(where):

@@ -1,0 +1,145 @@
+"""Slots with real forks: who gets which, what is left of the dead, and what a scraper sees meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_ops.record.slot import DIRECTORY_VARIABLE
+
+ROOT = Path(__file__).parents[2]
+
+DEADLINE_SECONDS = 60
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "slots"
+
+
+def play(scenario: str, directory: Path | None, module: str = "slot_troubles") -> Any:
+    """Run a scenario in a process of its own, in which a warning is an error."""
+    environment = {name: value for name, value in os.environ.items() if name != DIRECTORY_VARIABLE}
+    if directory is not None:
+        environment |= {
+            DIRECTORY_VARIABLE: str(directory),
+            "OPS_TEST_GO": f"{directory}.go",
+            "OPS_TEST_DONE": f"{directory}.done",
+        }
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-m", f"tests.integration.{module}", scenario],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module", params=["recycle", "recycle_preloaded"])
+def recycled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What 200 recycled workers left, of an application that each worker loads, and of a preloaded one."""
+    return {
+        "scenario": request.param,
+        **play(request.param, tmp_path_factory.mktemp("recycled") / "slots", "slot_scenarios"),
+    }
+
+
+def test_recycling__leaves_the_files_as_they_were(recycled: Any) -> None:
+    """In prometheus_client each worker leaves its own (client_python#204, #367, #443)."""
+    assert recycled["late"][0] == recycled["early"][0]
+
+
+def test_recycling__leaves_the_series_as_they_were(recycled: Any) -> None:
+    assert recycled["late"][1] == recycled["early"][1]
+
+
+def test_recycling__keeps_every_request(recycled: Any) -> None:
+    assert recycled["requests"] == 200 + (recycled["scenario"] == "recycle_preloaded")
+
+
+def test_recycling__keeps_what_others_count(recycled: Any) -> None:
+    preloaded = recycled["scenario"] == "recycle_preloaded"
+    assert (recycled["orders"], recycled["observations"]) == (200 + preloaded, 200 + preloaded)
+
+
+def test_recycling__is_never_behind(recycled: Any) -> None:
+    assert recycled["behind"] == []
+
+
+def test_slots__are_handed_out_and_taken_back(directory: Path) -> None:
+    assert play("labels", directory, "slot_scenarios") == ["main", "0", "1", "0"]
+
+
+def test_killed_worker__takes_its_gauges_with_it(directory: Path) -> None:
+    """Before: 2. Killed, buried: 1. Its successor in the same slot: 2. After both have ended: 0."""
+    assert play("killed", directory) == [[2.0, 2.0], [1.0, 1.0], [1.0, 1.0], [2.0, 2.0], [0.0, 0.0]]
+
+
+def test_killed_worker__of_a_server_without_our_hooks_takes_its_gauges_with_it(directory: Path) -> None:
+    assert play("killed_without_hooks", directory) == ["0", 0.0, 0.0]
+
+
+def test_two_masters__share_no_slot(directory: Path) -> None:
+    labels = play("two_masters", directory)["labels"]
+    assert sorted(labels) == ["0", "1", "2", "3", "4", "main", "main2"]
+
+
+def test_two_masters__are_counted_together(directory: Path) -> None:
+    assert play("two_masters", directory)["requests"] == 4.0
+
+
+def test_restart__begins_with_an_empty_directory(directory: Path) -> None:
+    found = play("restart", directory)
+    assert {"metrics-0.cells", "counter_0.db", "histogram_0.db"} <= set(found["left"])
+    assert (found["wiped"], found["requests"]) == (["slot-0.lock 0", "slot-main.lock 0"], 0.0)
+
+
+def test_orphan__that_gets_its_parent_s_number_goes_on_from_there(directory: Path) -> None:
+    """It inherited the open files and what its parent had read of them: 2 of 4 that are there now."""
+    found = play("grandchild", directory)
+    assert (found["successor"], found["grandchild"], found["orders"]) == ("0", "0", 4.0)
+
+
+def test_counters__never_fall(directory: Path) -> None:
+    found = play("never_down", directory, "slot_scenarios")
+    assert found["fell"] == []
+    assert (found["scrapes"] > 10, found["requests"], found["orders"]) == (True, 8001.0, 8001.0)
+
+
+def test_request__that_two_processes_end_is_not_below_0(directory: Path) -> None:
+    assert play("begun_before_the_fork", directory) == 0.0
+
+
+def test_memory__of_a_child_begins_at_nothing() -> None:
+    assert play("memory", None, "slot_scenarios") == {"child": 0.0, "parent": 1.0}
+
+
+def test_full_disk__does_not_end_the_worker(directory: Path) -> None:
+    """prometheus_client's worker ends by SIGBUS."""
+    assert play("full_disk", directory)["went_on"]
+
+
+def test_full_disk__loses_no_request_of_a_series_that_it_knew(directory: Path) -> None:
+    assert play("full_disk", directory)["requests"] == 2001.0
+
+
+def test_full_disk__counts_what_it_loses(directory: Path) -> None:
+    found = play("full_disk", directory)
+    assert 0 < found["views"] < 2001
+    assert found["lost"] > 2001 - found["views"]
+
+
+def test_directory_that_is_a_file__does_not_end_the_worker(directory: Path) -> None:
+    directory.write_text("")
+    found = play("unusable", directory)
+    assert (found["label"], found["answer"], found["status"]) == (None, [True, 1.0], True)
