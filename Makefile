@@ -75,5 +75,6 @@ clean: ## Remove what was built and installed, not the data in var/
 
 # An environment whose interpreter has gone (the system's Python was upgraded) is made again.
 ifneq ($(shell .venv/bin/python -c 'print(1)' 2>/dev/null),1)
-.PHONY: .venv/.run .venv/.services .venv/.test .venv/.lint .venv/.pin
+.venv/.run .venv/.services .venv/.test .venv/.lint .venv/.pin: no-interpreter
+no-interpreter:
 endif

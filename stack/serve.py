@@ -48,7 +48,7 @@ def prepare_environment(environ: os._Environ[str] | dict[str, str], port: int) -
     Secrets that are not given are generated once, into files that only their owner can read.
     """
     var = Path(environ.get("DJANGO_VAR_DIR") or ROOT / "var")
-    var.mkdir(parents=True, exist_ok=True)
+    var.mkdir(mode=0o700, parents=True, exist_ok=True)
     defaults = {
         "DJANGO_SETTINGS_MODULE": "stack.config.settings",
         "DJANGO_VAR_DIR": str(var),

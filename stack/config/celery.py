@@ -4,6 +4,8 @@ import os
 
 from celery import Celery
 
+import django_ops.celery  # noqa: F401 - a task's lines carry the request that published it
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stack.config.settings")
 
 app = Celery("stack")

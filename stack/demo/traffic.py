@@ -48,7 +48,7 @@ MIXTURE: dict[str, tuple[int, Act]] = {
     "server": (12, get("/servers/ams1-p-web-01/", "/servers/fra1-p-db-02/", "/servers/vie1-d-build-01/")),
     "JSON": (10, get("/servers.json", "/servers.json?environment=staging")),
     "CSV, streamed": (4, get("/servers.csv")),
-    "redirect": (6, get("/demo/redirect/", "/servers", "/admin/", "/new/")),
+    "redirect": (6, get("/demo/redirect/", "/servers", "/admin/", "/report")),
     "no such page": (6, get("/wp-login.php", "/.env", "/phpmyadmin/", "/servers/x/y/z")),
     "no such server": (3, get("/servers/no-such-server/")),
     "refused": (4, get("/demo/status/403/", "/demo/status/422/", "/demo/status/429/")),

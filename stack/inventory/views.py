@@ -54,7 +54,6 @@ def home(request: HttpRequest) -> HttpResponse:
 class ServerList(ListView):
     """Servers: searched, filtered, ordered, in pages."""
 
-    template_name = "inventory/server_list.html"
     context_object_name = "servers"
     paginate_by = SERVERS_PER_PAGE
 
@@ -81,7 +80,6 @@ class ServerList(ListView):
 class ServerDetail(DetailView):
     """One server."""
 
-    template_name = "inventory/server_detail.html"
     context_object_name = "server"
     slug_field = slug_url_kwarg = "hostname"
 
@@ -92,7 +90,6 @@ class ServerDetail(DetailView):
 class ServerCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
     """Adds a server."""
 
-    template_name = "inventory/server_form.html"
     model = Server
     form_class = ServerForm
     success_message = "%(hostname)s was added."
@@ -101,7 +98,6 @@ class ServerCreate(LoginRequiredMixin, SuccessMessageMixin, CreateView):
 class ServerUpdate(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
     """Changes a server."""
 
-    template_name = "inventory/server_form.html"
     model = Server
     form_class = ServerForm
     slug_field = slug_url_kwarg = "hostname"

@@ -14,4 +14,5 @@ class Command(BaseCommand):
         created = demo_data.load()
         if created:
             report.store()
-        self.stdout.write(f"{created} servers added")
+        if options["verbosity"]:
+            self.stdout.write(f"{created} servers added")
