@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from django_ops.logs.characters import show_surrogates
 from django_ops.logs.shrink import bounded
 from django_ops.record.redaction import MASK, is_hidden, mask_head, mask_text
 
@@ -49,13 +50,13 @@ class Walk:
         """Return `value` as str, int, bool, None, or a list or dict of such."""
         kind = type(value)
         if kind is str:
-            return _clean_text(value)
+            return bounded(value, LONGEST_VALUE)
         if value is None or kind is bool:
             return value
         if issubclass(kind, enum.Enum):
             return self.plain(value._value_)
         if issubclass(kind, str):
-            return _clean_text(str.__str__(value))
+            return bounded(str.__str__(value), LONGEST_VALUE)
         if issubclass(kind, int):
             return _integer(int.__int__(value))
         if issubclass(kind, float):
@@ -101,7 +102,11 @@ class Walk:
 
     def _value(self, value: object) -> Any:
         self.values_left -= 1
-        return self.plain(value) if self.values_left > 0 else "(too many values)"
+        if self.values_left <= 0:
+            return "(too many values)"
+        plain = self.plain(value)
+        # a text of JSON within the line, which orjson makes, cannot hold half a character
+        return show_surrogates(plain) if type(plain) is str else plain
 
 
 def first_items(mapping: dict[Any, Any]) -> list[tuple[Any, Any]]:
@@ -120,13 +125,6 @@ def key_text(key: object) -> str:
     return text or "_"
 
 
-def _clean_text(text: str) -> str:
-    text = bounded(text, LONGEST_VALUE)
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def _integer(value: int) -> int | str:
     bits = value.bit_length()
     if bits <= 63:
@@ -136,9 +134,9 @@ def _integer(value: int) -> int | str:
 
 def _object_text(value: Any, kind: type) -> str:
     if kind.__module__ in _SPEAKING_MODULES or (kind.__module__, kind.__name__) == _LAZY_TEXT:
-        return _clean_text(str(value))
+        return bounded(str(value), LONGEST_VALUE)
     if issubclass(kind, BaseException):
-        return _clean_text(f"{kind.__name__}: {value}")
+        return bounded(f"{kind.__name__}: {value}", LONGEST_VALUE)
     if issubclass(kind, type):
         return f"<class {value.__module__}.{value.__qualname__}>"
     meta = getattr(kind, "_meta", None)  # a Django model: its primary key, if it has one already

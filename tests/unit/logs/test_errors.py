@@ -136,6 +136,20 @@ def test_error_fields__notes_of_the_wrong_type(notes):
     assert stack(error) == "ValueError: x"
 
 
+def test_error_fields__notes_that_raise():
+    class OddError(Exception):
+        @property
+        def __notes__(self):
+            raise RuntimeError
+
+    assert stack(OddError("x")).endswith("OddError: x")
+
+
+def test_error_fields__source_that_raises(monkeypatch):
+    monkeypatch.setattr("linecache.getline", lambda *args: 1 / 0)
+    assert "fail(depth)" not in stack(failed())
+
+
 def test_error_fields__long_chain():
     error = ValueError("0")
     for number in range(1, 50):

@@ -100,6 +100,18 @@ def test_close__never_opened(make):
     make().close()
 
 
+def test_after_fork__lets_go_of_the_parents_file(make):
+    handler = make()
+    handler.write_line(b"x\n")
+    own = handler._own
+    handler.after_fork()
+    assert (handler.path, own.is_open()) == (None, False)
+
+
+def test_after_fork__never_opened(make):
+    make().after_fork()
+
+
 def test_rotation__by_size(make, tmp_path):
     handler = make(max_bytes=10)
     for number in range(5):

@@ -214,6 +214,16 @@ def test_line__last_resort(monkeypatch):
     assert document["labels"]["format_error"] == "out of stack"
 
 
+def test_line__lone_surrogate_is_told():
+    document = line(log_record("a\ud800", extra={"b": "c\udc80"}))
+    assert document["message"] == "a\\ud800"
+    assert document["labels"] == {"b": "c\\udc80", "format_error": "lone surrogate"}
+
+
+def test_line__lone_surrogate_within_a_list():
+    assert line(log_record("a", extra={"b": ["c\udc80"]}))["labels"] == {"b": '["c\\\\udc80"]'}
+
+
 def test_line__of_a_request():
     document = line(ours(REQUEST))
     assert document["message"] == "%s %s %d %dms"

@@ -124,6 +124,12 @@ def test_emit__without_a_lock(handler):
     assert len(handler.lines) == 1
 
 
+def test_after_fork__forgets_the_parents_half_line(handler):
+    handler._rest = b"half"
+    handler.after_fork()
+    assert handler._rest == b""
+
+
 def test_write_line__is_for_the_handlers():
     with pytest.raises(NotImplementedError):
         LineHandler().write_line(b"x\n")

@@ -210,6 +210,22 @@ def test_labels__wide_and_shared():
     assert "(too many values)" in label(shared)
 
 
+def test_labels__dicts_beyond_count():
+    made = labels({"it": {f"n{number}": [[1] * 60] * 60 for number in range(8)}, "last": {"a": 1}})
+    assert made["last.a"] == "1"
+
+
+def test_labels__wide_and_deep():
+    wide = {f"n{number}": {f"n{number}": {"x": 1} for number in range(60)} for number in range(60)}
+    made = labels({"a": wide})
+    assert len(made) <= MOST_LABELS + 1
+    assert "left out" in made["format_error"]
+
+
+def test_labels__collections_beyond_count():
+    assert "(too many values)" in label([[[1] * 64] * 64])
+
+
 def test_labels__too_many():
     made = labels({f"key{number}": number for number in range(100)})
     assert len(made) == MOST_LABELS + 1

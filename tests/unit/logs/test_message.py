@@ -55,6 +55,23 @@ def test_message_of__wrong(message, args, text, error):
     assert told(message, *args) == (text, {"format_error": f"message: {error}"})
 
 
+class OddError(Exception):
+    def __init__(self, error):
+        self.error = error
+
+    def __str__(self):
+        raise self.error
+
+
+def test_message_of__nothing_can_be_shown():
+    assert told("%d", OddError(ValueError()))[0] == "%d (not shown)"
+
+
+def test_message_of__interrupt_while_helping_oneself():
+    with pytest.raises(KeyboardInterrupt):
+        told("%d", OddError(KeyboardInterrupt()))
+
+
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
 def test_message_of__interrupt_goes_through(interrupt):
     with pytest.raises(interrupt):

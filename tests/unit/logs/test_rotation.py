@@ -264,6 +264,12 @@ def test_prune__another_process_is_quicker(tmp_path, monkeypatch):
     assert prune(tmp_path, "shop", None, 1, NOW) == 0
 
 
+def test_prune__file_that_cannot_be_looked_at(tmp_path, monkeypatch):
+    touch(tmp_path, "shop.0.20200101T000000000000Z.jsonl", days_ago=2000)
+    monkeypatch.setattr("pathlib.Path.stat", lambda path, **kwargs: (_ for _ in ()).throw(OSError("no")))
+    assert prune(tmp_path, "shop", None, 1, NOW) == 0
+
+
 def test_prune__clock_that_was_set_back(tmp_path):
     touch(tmp_path, "shop.0.20261121T090000000000Z.jsonl", days_ago=-30)
     prune(tmp_path, "shop", 5, 14, NOW)

@@ -64,6 +64,13 @@ def test_origin__hidden_keys_of_the_wrong_type(value):
     assert not redaction.is_hidden("t")
 
 
+def test_origin__in_a_process_that_became_a_master(monkeypatch):
+    service.origin()
+    monkeypatch.setattr(service.slot, "label", lambda: "main")
+    service.forget()
+    assert service.origin().django_process == {"slot": "main"}
+
+
 def test_origin__no_slot(monkeypatch):
     def refuse():
         raise SlotError("no")

@@ -98,12 +98,22 @@ def test_write_line__full_pipe_whose_reader_does_not_read(pipe, monkeypatch):
     assert loss.dropped() == {"blocked": 1}
 
 
-def test_write_line__full_pipe_whose_reader_is_slow(pipe, monkeypatch):
+@pytest.fixture
+def waiting(pipe, monkeypatch):
+    """An event that is set when the handler begins to wait for its reader, which it may do for long."""
     monkeypatch.setattr(standard_output, "LONGEST_WAIT_SECONDS", 10)
+    handler = pipe[0]
+    wait, begun = handler._wait, threading.Event()
+    handler._wait = lambda deadline: begun.set() or wait(deadline)
+    return begun
+
+
+def test_write_line__full_pipe_whose_reader_is_slow(pipe, waiting):
     handler, reader, writer = pipe
     filled = fill(writer)
     thread = threading.Thread(target=handler.write_line, args=(b"late\n",))
     thread.start()
+    assert waiting.wait(10)
     read(reader, filled)
     thread.join(10)
     assert os.read(reader, 100) == b"late\n"
@@ -123,14 +133,14 @@ def test_write_line__written_in_part_and_finished_later(pipe, monkeypatch):
     assert read(reader, len(first) + 2) == first + b"2\n"
 
 
-def test_write_line__written_in_part_while_waiting(pipe, monkeypatch):
-    monkeypatch.setattr(standard_output, "LONGEST_WAIT_SECONDS", 10)
+def test_write_line__written_in_part_while_waiting(pipe, waiting):
     handler, reader, writer = pipe
     filled = fill(writer)
     read(reader, 4096)
     line = b"1" * 10_000 + b"\n"
     thread = threading.Thread(target=handler.write_line, args=(line,))
     thread.start()
+    assert waiting.wait(10)
     read(reader, filled - 4096)
     assert read(reader, len(line)) == line
     thread.join(10)
@@ -147,6 +157,31 @@ def test_write_line__pipe_that_cannot_be_locked_gets_short_lines(pipe, monkeypat
     line = os.read(reader, 65_536)
     assert len(line) <= PIPE_BYTES
     assert json.loads(line)["message"].startswith("xxx")
+
+
+def test_write_line__room_for_less_than_a_line_while_waiting(pipe, waiting):
+    handler, reader, writer = pipe
+    filled = fill(writer)
+    line = b"1" * 10_000 + b"\n"
+    thread = threading.Thread(target=handler.write_line, args=(line,))
+    thread.start()
+    assert waiting.wait(10)
+    for _ in range(filled // 4096):
+        read(reader, 4096)
+    assert read(reader, len(line)) == line
+    thread.join(10)
+    assert loss.dropped() == {}
+
+
+def test_after_fork__opens_the_pipe_anew(pipe):
+    handler, reader, _ = pipe
+    handler.write_line(b"1\n")
+    before = handler._turns
+    handler.after_fork()
+    assert handler._turns is None
+    handler.write_line(b"2\n")
+    assert before is not None
+    assert os.read(reader, 100) == b"1\n2\n"
 
 
 def test_close__leaves_the_descriptor(pipe):

@@ -1,12 +1,12 @@
 """Secrets are masked by key and by form, innocent texts are not, and no text takes long."""
 
 import time
-import timeit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_ops.record import secret_patterns
 from django_ops.record.hidden_keys import may_name_a_secret
 from django_ops.record.redaction import MASK, allowed_query, configure, is_hidden, mask_head, mask_path, mask_text
 from tests.unit.logs.secrets import ALL
@@ -139,6 +139,10 @@ def test_mask_text__again_changes_nothing(planted):
         "password=",
         "Basic authentication failed",
         "Basic building blocks",
+        "Basic b\xfcilding-blocks",
+        "password= ",
+        "password:",
+        "<name>bob</name> secret",
         "token validation failed",
         "the bearer rejected it",
         "primary_key=17 cache_key=user:17",
@@ -174,6 +178,9 @@ def test_mask_text__innocent(text):
         ("Token 9944b09199c62bcf", f"Token {MASK}"),
         ("password='never closed", f"password='{MASK}"),
         ('<key id="1">abc</key>', f'<key id="1">{MASK}</key>'),
+        ("password=((a), [b]), x=1", f"password={MASK}, x=1"),
+        ("password=[never closed", f"password={MASK}"),
+        ("Cookie: 'a=b; c=d'", f"Cookie: '{MASK}'"),
         ("<key>abc</key><name>bob</name>", f"<key>{MASK}</key><name>bob</name>"),
     ],
 )
@@ -223,11 +230,13 @@ def test_mask_text__hostile_text_takes_linear_time(name):
     assert time.process_time() - begin < 1.0  # 64 KiB; what is quadratic takes minutes
 
 
-@pytest.mark.parametrize("text", ["GET /orders/17 200 18ms", "/orders/17", "user bob created order 17"])
-def test_mask_text__ordinary_text_is_cheap(text):
-    number = 20_000
-    seconds = min(timeit.repeat(lambda: mask_text(text), number=number, repeat=5)) / number
-    assert seconds < 3e-6  # measured 0.35e-6; the rest is for a busy machine
+@pytest.mark.parametrize(
+    "text",
+    ["GET /orders/17 200 18ms", "/orders/17", "/api/v1/order-items/17/", "user bob created order 17", "mail sent", ""],
+)
+def test_mask_text__ordinary_text_is_not_searched(text, monkeypatch):
+    monkeypatch.setattr(secret_patterns, "_mask", lambda text: pytest.fail("searched"))
+    assert mask_text(text) == text
 
 
 def test_mask_head__short_text():
