@@ -12,15 +12,14 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks, and begin to count databases, caches and models."""
-        from django_ops import checks
+        from django_ops import checks, logs
         from django_ops.conf import conf
-        from django_ops.logs import files
         from django_ops.metrics import caches, catalog, database, models, slots
         from django_ops.record import redaction
 
         checks.register_all()
         redaction.configure(conf.OPS_LOG_HIDDEN_KEYS)
-        files.on_drop(lambda reason, count: catalog.LOG_RECORDS_DROPPED.inc(reason, amount=count))
+        logs.on_drop(lambda reason, count: catalog.LOG_RECORDS_DROPPED.inc(reason, amount=count))
         slots.install()
         database.install()
         caches.install()

@@ -5,102 +5,107 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from time import perf_counter_ns
 from typing import Any, cast
 
 from django.http import HttpRequest
 from django.http.response import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.template.response import SimpleTemplateResponse
 
 from django_ops import facts, logs
-from django_ops.conf import conf
-from django_ops.guard.trust import Networks, client_address
+from django_ops.facts import Rules
 from django_ops.metrics import observe
-from django_ops.metrics.catalog import RECORDS_LOST
-from django_ops.record import redaction, telemetry
+from django_ops.metrics.lost import record_lost
+from django_ops.record import redaction
 from django_ops.record.context import Context, current
-from django_ops.record.identity import Identity, accept_identity, new_identity
 from django_ops.record.outcome import CLIENT_CLOSED_REQUEST, Outcome, classify
 from django_ops.record.queue import queue_ns
 from django_ops.record.request import METHODS, OTHER_METHOD, RequestRecord
 
-
-class Rules:
-    """What the settings say about requests, read once when the middleware is loaded."""
-
-    def __init__(self) -> None:
-        self.proxies = Networks(conf.OPS_TRUSTED_PROXIES)
-        self.query_keys = frozenset(conf.OPS_LOG_QUERY_KEYS)
+#: Statuses whose response has no body on the wire, whatever the application put into it.
+_BODILESS = (204, 304)
 
 
 class Exchange:
-    """The measuring of one request. `close` is called when the body is closed, and does its work once."""
+    """The measuring of one request. `close` is called when the body is closed, and does its work once.
 
-    __slots__ = (
-        "context", "disconnected", "error", "exhausted", "first_byte_ns", "is_done", "is_streaming", "request",
-        "response", "response_bytes", "rules", "started_at", "started_ns", "task",
-    )  # fmt: skip
+    The response refers to it, and it does not refer to the response: a response that its server forgets to
+    close is freed at once, and `__del__` ends the request.
+    """
+
+    # class attributes are the defaults: most requests change few of them
+    is_done = False
+    is_streaming = False
+    exhausted = False  # the stream was read to its end
+    is_complete = False  # the client has got all of a body of several parts (ASGI)
+    announced_bytes = -1  # Content-Length of a stream that has one
+    disconnected = False
+    bytes_sent = 0
+    first_byte_ns = 0
+    status = 0  # no response yet
+    charset = ""
+    template: str | None = None
+    task: weakref.ref[asyncio.Task[Any]] | None = None
+    outer: Context | None = None  # of the request or task within which this one is handled
+    handled: BaseException | None = None  # an exception that our caller handles, and that is not ours
 
     def __init__(self, request: HttpRequest, rules: Rules) -> None:
         self.started_at = time.time()
         self.started_ns = perf_counter_ns()
         self.rules = rules
         self.request: HttpRequest | None = request
-        self.response: HttpResponseBase | None = None
-        self.task: asyncio.Task[Any] | None = None
-        self.error: BaseException | None = None
-        self.first_byte_ns = 0
-        self.response_bytes = 0
-        self.is_streaming = False
-        self.exhausted = False
-        self.disconnected = False
-        self.is_done = False
-        self.context = Context(self._identity(request))
-        request.ops = self  # type: ignore[attr-defined]
+        handled = sys.exception()
+        if handled is not None:
+            self.handled = handled
+        outer = current.get()
+        if outer is not None:
+            self.outer = outer
+        self.context = context = Context(rules.identity(request.META))
+        request.ops = context  # type: ignore[attr-defined]
         # not reset before the body is closed: what a stream logs and queries belongs to its request
-        current.set(self.context)
-        observe.request_began()
+        current.set(context)
+        try:
+            observe.request_began()
+        except Exception as error:
+            record_lost("metrics", error)
 
-    @property
-    def request_id(self) -> str:
-        """The id that the response carries in `X-Request-ID`."""
-        return self.context.identity.request_id
-
-    def _identity(self, request: HttpRequest) -> Identity:
-        meta = request.META
-        traceparent = meta.get("HTTP_TRACEPARENT")
-        request_id = meta.get("HTTP_X_REQUEST_ID")
-        if request_id is not None and not self.rules.proxies.contains(meta.get("REMOTE_ADDR", "")):
-            request_id = None
-        identity = accept_identity(traceparent, request_id) if traceparent or request_id else new_identity()
-        span = telemetry.current_span()
-        if span is None:
-            return identity
-        return Identity(identity.request_id if traceparent or request_id else span[0], *span)
+    def run_in(self, task: asyncio.Task[Any] | None) -> None:
+        """Take note of the task that handles the request, under ASGI."""
+        if task is not None:
+            # weak: a task keeps its result, the response, which keeps this
+            self.task = weakref.ref(task)
 
     def respond(self, response: HttpResponseBase) -> HttpResponseBase:
         """Take the response: name the request in it, and learn when its body is closed."""
         self.first_byte_ns = perf_counter_ns() - self.started_ns
-        self.response = response
-        response.headers["X-Request-ID"] = self.context.identity.request_id
+        self.status = response.status_code
+        self.charset = facts.charset(response)
+        if isinstance(response, SimpleTemplateResponse):
+            self.template = facts.template(response)
+        # as `response.headers["X-Request-ID"] = ...`, without looking for what no id of ours contains
+        response.headers._store["x-request-id"] = ("X-Request-ID", self.context.identity.request_id)
         if response.streaming:
             self.is_streaming = True
             self._follow(cast(StreamingHttpResponse, response))
         elif isinstance(response, HttpResponse):
-            self.response_bytes = len(response.content)
+            self.bytes_sent = self.announced_bytes = len(response.content)
         response._resource_closers.append(self.close)  # type: ignore[attr-defined]
         return response
 
     def _follow(self, response: StreamingHttpResponse) -> None:
         """Count the bytes of a stream on their way."""
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal():
+            self.announced_bytes = int(length)
         if (
             isinstance(response, FileResponse)
             and response.file_to_stream is not None
             and "wsgi.file_wrapper" in getattr(self.request, "environ", {})
         ):
             # the server sends the file itself (sendfile): to wrap it would make it pass through Python
-            length = response.headers.get("Content-Length", "")
-            self.response_bytes = int(length) if length.isdecimal() else 0
+            self.bytes_sent = max(0, self.announced_bytes)
             self.exhausted = True
             return
         chunks = response.streaming_content
@@ -131,113 +136,158 @@ class Exchange:
         self.exhausted = True
 
     def _count(self, chunk: bytes) -> None:
-        if not self.response_bytes:
+        if not self.bytes_sent:
             self.first_byte_ns = perf_counter_ns() - self.started_ns
-        self.response_bytes += len(chunk)
+        self.bytes_sent += len(chunk)
+
+    def is_last_part(self, passed_bytes: int, more: bool) -> bool:
+        """Tell whether a client has all of a body of several parts when so many bytes have been sent (ASGI)."""
+        return not self.is_complete and (not more or passed_bytes == self.announced_bytes)
+
+    def client_left(self) -> None:
+        """Take it that the client has gone, unless all that it asked for has been sent (ASGI)."""
+        task = self.task() if self.task is not None else None
+        if task is not None and not task.done() and not self.is_complete:
+            self.disconnected = True
 
     def fail(self, error: Exception) -> None:
         """End a stream that raised. Django's ASGI handler does not close the response of such a one."""
-        self.error = error
-        self._finish(self._outcome())
+        self.context.error = error
+        self._finish(Outcome.EXCEPTION)
 
     def abort(self, error: BaseException) -> None:
-        """End a request that never got a response: its task was cancelled, or its worker stopped."""
-        if not isinstance(error, asyncio.CancelledError):
-            self.error = error
+        """End a request that never got a response: it was cancelled, its worker was stopped, or even Django's
+        handling of its exception raised."""
+        if isinstance(error, Exception):
+            self.fail(error)
+            return
+        if not isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+            self.context.error = error
         self._finish(Outcome.CANCELLED)
 
     def close(self) -> None:
         """End the request, as its body has been closed."""
-        raised = sys.exc_info()[1]
-        if isinstance(raised, OSError):
+        if self.is_done:
+            return
+        raised = sys.exception()
+        if raised is not None and raised is not self.handled:
             # a WSGI server closes the body while it handles its own failure to send it
+            if not isinstance(raised, (Exception, GeneratorExit)):
+                self.abort(raised)
+                return
             self.disconnected = True
-        elif self.task is not None and self.task.cancelling():
+        elif self.is_complete or not self._has_body():
+            self.disconnected = False  # whoever has got what there is may go
+        elif self.is_streaming and not self.exhausted:
+            self.disconnected = True
+        elif self.task is not None:
+            task = self.task()
             # Django cancels the task of a client that left, and swallows that while the body is sent
-            self.disconnected = True
-        elif self.is_streaming and not self.exhausted and self.request is not None:
-            self.disconnected = self.request.method != "HEAD"
-        self._finish(self._outcome())
+            if task is not None and task.cancelling():
+                self.disconnected = True
+        if self.status < 300 and not (self.is_streaming or self.disconnected or self.context.error):
+            self._finish(Outcome.OK)
+            return
+        self._finish(
+            classify(
+                self.status,
+                routed=self.request is not None and self.request.resolver_match is not None,
+                streaming=self.is_streaming,
+                raised=self.context.error is not None,
+                disconnected=self.disconnected,
+            )
+        )
+
+    def abandon(self) -> None:
+        """End a request of which its server forgot to close the body, or was stopped before it could."""
+        if not self.is_done:
+            self._finish(Outcome.CANCELLED)
 
     def __del__(self) -> None:
         # a server that failed between the response and its body forgets to close it
         if not self.is_done:
-            self._finish(Outcome.CANCELLED)
+            # The garbage collector may call this while the same thread is within `ContextVar.set`, which crashes
+            # the interpreter when it is entered again: the closed context stays until the next request sets its own.
+            self._finish(Outcome.CANCELLED, restores_context=False)
 
-    def _outcome(self) -> Outcome:
-        response, request = self.response, self.request
-        return classify(
-            response.status_code if response is not None else 0,
-            routed=request is not None and request.resolver_match is not None,
-            streaming=self.is_streaming,
-            raised=self.error is not None,
-            disconnected=self.disconnected,
-        )
+    def _has_body(self) -> bool:
+        return self.request is not None and self.request.method != "HEAD" and self.status not in _BODILESS
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: Outcome, *, restores_context: bool = True) -> None:
         if self.is_done:
             return
         self.is_done = True
+        context = self.context
         try:
             record = self._record(outcome)
         except Exception as error:
-            _lost("record", error)
+            record_lost("record", error)
             return
         finally:
-            current.set(None)
-            self.request = self.response = self.task = self.error = None  # the cycles end here
-        for name, sink in (("metrics", observe.observe_request), ("logs", logs.emit_request)):
-            try:
-                sink(record)
-            except Exception as error:
-                _lost(name, error)
+            context.is_open = False
+            self.request = context.error = self.handled = None  # the cycles end here
+            if restores_context and current.get() is context:
+                outer, self.outer = self.outer, None
+                current.set(outer if outer is not None and outer.is_open else None)
+        try:
+            observe.observe_request(record)
+        except Exception as error:
+            record_lost("metrics", error)
+        try:
+            logs.emit_request(record)
+        except Exception as error:
+            record_lost("logs", error)
+
+    def _status(self, outcome: Outcome) -> int:
+        """Return the status that tells what became of the request; what was sent where that is the truth."""
+        if outcome is Outcome.DISCONNECT:
+            return CLIENT_CLOSED_REQUEST
+        if outcome is Outcome.CANCELLED:
+            task = self.task() if self.task is not None else None
+            # a response that was never sent and never closed: its server failed on it, and answers 500
+            failed_to_send = self.status and (task is None or not task.cancelling())
+            return 500 if failed_to_send or self.context.error is not None else CLIENT_CLOSED_REQUEST
+        return self.status or 500
 
     def _record(self, outcome: Outcome) -> RequestRecord:
         duration_ns = perf_counter_ns() - self.started_ns
-        request, response = cast(HttpRequest, self.request), self.response
+        request, context, rules = cast(HttpRequest, self.request), self.context, self.rules
         meta = request.META
+        method, path, match = request.method, request.path, request.resolver_match
+        route = view = ""
+        if match is not None:
+            route, view = match.route, match.view_name
+            if match.kwargs:
+                path = redaction.mask_path(path, match.kwargs)
         peer = meta.get("REMOTE_ADDR", "")
-        forwarded_for = meta.get("HTTP_X_FORWARDED_FOR", "")
+        forwarded_for = meta.get("HTTP_X_FORWARDED_FOR")
         queued_since = meta.get("HTTP_X_REQUEST_START")
-        match = request.resolver_match
-        if outcome is Outcome.CANCELLED:
-            status = 500 if self.error is not None else CLIENT_CLOSED_REQUEST
-        elif outcome is Outcome.DISCONNECT:
-            status = CLIENT_CLOSED_REQUEST
-        else:
-            status = response.status_code if response is not None else 500
         return RequestRecord(
-            self.context.identity,
+            context.identity,
             self.started_at,
             duration_ns,
             self.first_byte_ns or duration_ns,
             queue_ns(queued_since, self.started_at)
-            if queued_since is not None and self.rules.proxies.contains(peer)
+            if queued_since is not None and rules.proxies.contains(peer)
             else None,
             outcome,
-            request.method if request.method in METHODS else OTHER_METHOD,
+            method if method in METHODS else OTHER_METHOD,
             facts.scheme(request),
-            redaction.mask_path(request.path, match.kwargs if match is not None else {}),
-            redaction.allowed_query(meta.get("QUERY_STRING", ""), self.rules.query_keys),
-            match.route if match is not None else "",
-            match.view_name if match is not None else "",
-            status,
+            path,
+            redaction.allowed_query(meta.get("QUERY_STRING", ""), rules.query_keys) if rules.query_keys else "",
+            route,
+            view,
+            self.status if outcome is Outcome.OK else self._status(outcome),
             facts.content_length(meta),
-            0 if request.method == "HEAD" else self.response_bytes,
+            self.bytes_sent if self._has_body() else 0,
             self.is_streaming,
-            facts.charset(response),
-            facts.template(response),
+            self.charset,
+            self.template,
             meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest",
-            client_address(peer, forwarded_for, self.rules.proxies) if forwarded_for else peer,
+            rules.client_address(peer, forwarded_for) if forwarded_for else peer,
             meta.get("HTTP_USER_AGENT", ""),
             facts.user_id(request),
-            self.context.db_count,
-            self.context.db_duration_ns,
-            self.error,
+            context.db_count,
+            context.db_duration_ns,
+            context.error,
         )
-
-
-def _lost(sink: str, error: Exception) -> None:
-    """Say that a record was lost: the request itself must not suffer from its own measuring."""
-    RECORDS_LOST.inc(sink)
-    print(f"django-ops: a record was lost in {sink}: {error!r}", file=sys.stderr)  # noqa: T201

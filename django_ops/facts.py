@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,9 +11,47 @@ from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.functional import SimpleLazyObject, empty
 
+from django_ops.conf import conf
+from django_ops.guard.trust import Networks, client_address
+from django_ops.record import telemetry
+from django_ops.record.identity import Identity, accept_identity, new_identity
+
+#: A longer `X-Forwarded-For` is looked at each time, as it would fill the memory if it were remembered.
+_LONGEST_REMEMBERED = 128
+
 #: Content types whose charset is known already; an application uses few, and it alone decides which.
 _charsets: dict[str, str] = {}
 _MOST_CHARSETS = 256
+
+
+class Rules:
+    """What the settings say about requests, read once when the middleware is loaded."""
+
+    def __init__(self) -> None:
+        self.proxies = Networks(conf.OPS_TRUSTED_PROXIES)
+        self.query_keys = frozenset(conf.OPS_LOG_QUERY_KEYS)
+        # a client sends many requests; bounded, as clients may be many
+        self._client_behind_proxy = lru_cache(maxsize=1024)(partial(client_address, proxies=self.proxies))
+
+    def identity(self, meta: Mapping[str, Any]) -> Identity:
+        """Return the ids of the request with these headers: those of its trace, of its proxy, or new ones."""
+        traceparent = meta.get("HTTP_TRACEPARENT")
+        request_id = meta.get("HTTP_X_REQUEST_ID")
+        if request_id is not None and not self.proxies.contains(meta.get("REMOTE_ADDR", "")):
+            request_id = None
+        span = telemetry.current_span()
+        if not traceparent and not request_id:
+            return new_identity() if span is None else Identity(span[0], *span)
+        identity = accept_identity(traceparent, request_id)
+        return identity if span is None else Identity(identity.request_id, *span)
+
+    def client_address(self, peer: str, forwarded_for: str) -> str:
+        """Return the client's address; "" when it is not known."""
+        if not forwarded_for or not self.proxies.contains(peer):
+            return peer
+        if len(forwarded_for) > _LONGEST_REMEMBERED:
+            return client_address(peer, forwarded_for, self.proxies)
+        return self._client_behind_proxy(peer, forwarded_for)
 
 
 def scheme(request: HttpRequest) -> str:

@@ -1,47 +1,111 @@
 """What gunicorn needs: put `from django_ops.gunicorn import *` at the top of `gunicorn.conf.py`.
 
 Gives each worker a slot before it is forked, empties the slot directory at start, drains before the listener
-closes, and sends gunicorn's own messages through the site's log.
+closes, and sends gunicorn's own messages through the site's log. A hook of your own with the same name replaces
+ours: call ours from it, as in `django_ops.gunicorn.child_exit(server, worker)`.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import logging.config
 import os
 import shutil
+import sys
+import sysconfig
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.utils.functional import empty
 from gunicorn import glogging
 
 from django_ops.health import gunicorn_drain
-from django_ops.logs import logging_config
+from django_ops.logs import logging_config, service
 from django_ops.metrics import slots
 from django_ops.record import slot
 
-__all__ = ["accesslog", "child_exit", "logger_class", "on_exit", "on_starting", "pre_fork", "when_ready"]
+__all__ = [
+    "accesslog", "child_exit", "logger_class", "on_starting", "post_worker_init", "pre_fork", "pre_request",
+    "when_ready",
+]  # fmt: skip
 
 accesslog = None  # one line per request is ours to write
 
-_own_directory: Path | None = None
-if slot.directory() is None:
-    # before anything imports prometheus_client, which reads the variable once
-    _own_directory = Path(tempfile.mkdtemp(prefix="django-ops-"))
-    os.environ[slot.DIRECTORY_VARIABLE] = str(_own_directory)
+#: Names the slot directory that a master made for itself: a child that inherits the environment makes another.
+_OWN_VARIABLE = "DJANGO_OPS_OWN_SLOTS"
+
+_DICT_CONFIG = "logging.config.dictConfig"  # LOGGING_CONFIG's default
+
+#: Modules below stay imported: ours are the master's as well, also where this is a working copy.
+_OURS = Path(__file__).parent
+
+_owner_pid = 0  # the process that removes the directory again
+_master_pid = 0
+_handed_out: set[str] = set()  # slots of workers that have not been seen to end
+
+
+def _provide_directory() -> None:
+    """Make a slot directory where the environment names none."""
+    global _owner_pid
+    given = os.environ.get(slot.DIRECTORY_VARIABLE)
+    if given and given != os.environ.get(_OWN_VARIABLE):
+        return
+    made = tempfile.mkdtemp(prefix="django-ops-")
+    os.environ[slot.DIRECTORY_VARIABLE] = os.environ[_OWN_VARIABLE] = made
+    _owner_pid = os.getpid()
+    atexit.register(_remove_directory)
+
+
+def _remove_directory() -> None:
+    # workers leave through here as well
+    if os.getpid() == _owner_pid:
+        shutil.rmtree(os.environ[_OWN_VARIABLE], ignore_errors=True)
+
+
+_provide_directory()  # before anything imports prometheus_client, which reads the variable once
 slots.install()
+
+
+def _become_master() -> None:
+    """Empty the slot directory of what an earlier server left, and mark this process as a server's master."""
+    global _master_pid, _owner_pid
+    if _master_pid == os.getpid():
+        return
+    if _owner_pid:
+        _owner_pid = os.getpid()  # it may have become a daemon since
+    _master_pid = os.getpid()
+    where = slot.directory()
+    slot.be_main()
+    if where is not None:
+        try:
+            slots.wipe(where)
+        except OSError as error:  # without metrics, but serving; nothing is there yet to log it with
+            print(f"{slot.DIRECTORY_VARIABLE} names {where}, which cannot be emptied: {error}", file=sys.stderr)  # noqa: T201
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
     """gunicorn's messages as lines of the site's log; no access log."""
 
     def setup(self, cfg: Any) -> None:
-        """Configure logging as the site does. Where its settings cannot be read, log to stdout."""
+        """Configure logging as the site does. gunicorn calls this in the master: at start, and at each HUP."""
+        _become_master()  # here, as a preloaded application comes next
         super().setup(cfg)
-        logging.config.dictConfig(site_logging())
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
+        if cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json:
+            return  # told how to log by its own settings
+        _configure_as_the_site()
+        if logging.root.handlers:
+            self.error_log.propagate = True
+            self.error_log.disabled = False
+            if cfg.errorlog == "-":  # its default; a file or syslog that was asked for stays
+                for handler in list(self.error_log.handlers):
+                    if type(handler) is logging.StreamHandler:
+                        self.error_log.removeHandler(handler)
 
     @property
     def access_log_enabled(self) -> bool:
@@ -55,30 +119,58 @@ class Logger(glogging.Logger):  # type: ignore[misc]
 logger_class = Logger
 
 
-def site_logging() -> dict[str, Any]:
-    """Return LOGGING of the site's settings, or a configuration for stdout when they cannot be read."""
-    if os.environ.get("DJANGO_SETTINGS_MODULE"):
-        try:
-            from django.conf import settings
+def _configure_as_the_site() -> None:
+    """Log as LOGGING of the site's settings says, or to stdout where they cannot be read or used.
 
-            configured: dict[str, Any] = settings.LOGGING
-        except Exception as error:
-            # the workers will fail on it, and say so through this log
-            fallback = logging_config()
-            logging.getLogger(__name__).debug("the settings cannot be read: %s", error)
-            return fallback
-        if configured:
-            return configured
-    return logging_config()
+    The workers will fail on such settings, and say so through this log.
+    """
+    module_name = os.environ.get("DJANGO_SETTINGS_MODULE")
+    with _leaving_no_settings():
+        try:
+            site = import_module(module_name) if module_name else None
+            service.take_from(site)
+            if getattr(site, "LOGGING_CONFIG", _DICT_CONFIG) == _DICT_CONFIG and getattr(site, "LOGGING", None):
+                logging.config.dictConfig(site.LOGGING)  # type: ignore[union-attr]
+                return
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            logging.config.dictConfig(_standard_output_only())
+            logging.getLogger(__name__).info("LOGGING of %s cannot be used here: %r", module_name, error)
+            return
+        logging.config.dictConfig(_standard_output_only())
+
+
+def _standard_output_only() -> dict[str, Any]:
+    """Return what `logging_config()` makes of the root logger; the rest needs settings."""
+    whole = logging_config()
+    used = {name: whole["handlers"][name] for name in whole["root"]["handlers"]}
+    return {**whole, "filters": {}, "handlers": used, "loggers": {}}
+
+
+@contextmanager
+def _leaving_no_settings() -> Iterator[None]:
+    """Forget which modules of the site were imported, and that Django's settings were asked for.
+
+    A worker that is forked after a reload must import the new code, not find the old one imported by its master.
+    """
+    before = set(sys.modules)
+    configured = settings.configured
+    try:
+        yield
+    finally:
+        if not configured:
+            settings._wrapped = empty
+        installed = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file is not None and not file.startswith((*installed, str(_OURS))):
+                del sys.modules[name]
 
 
 def on_starting(server: Any) -> None:
-    """Empty the slot directory of what an earlier server left, and mark this process as the master."""
-    where = slot.directory()
-    if where is not None:
-        where.mkdir(parents=True, exist_ok=True)
-        slots.wipe(where)
-    slot.be_main()
+    """Begin as a master where another logger than ours was chosen."""
+    _become_master()
 
 
 def when_ready(server: Any) -> None:
@@ -88,18 +180,32 @@ def when_ready(server: Any) -> None:
 
 def pre_fork(server: Any, worker: Any) -> None:
     """Hand a slot to the worker that is forked next."""
+    # where a hook replaced our child_exit, nobody told of those that have ended
+    for label in _handed_out - {getattr(living, "ops_slot", None) for living in server.WORKERS.values()}:
+        _take_back(label)
     worker.ops_slot = slot.reserve_for_next_fork()
+    if worker.ops_slot is not None:
+        _handed_out.add(worker.ops_slot)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell the master how long to drain."""
+    gunicorn_drain.worker_ready(worker)
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Close the connection after this request while the server drains."""
+    gunicorn_drain.close_connection(worker, request)
 
 
 def child_exit(server: Any, worker: Any) -> None:
     """Take the slot of a worker that has ended, however it ended, for the next one."""
     label = getattr(worker, "ops_slot", None)
     if label is not None:
-        slots.forget(label)
-        slot.release(label)
+        _take_back(label)
 
 
-def on_exit(server: Any) -> None:
-    """Remove the slot directory where this server made it."""
-    if _own_directory is not None and slot.label() == slot.MAIN:
-        shutil.rmtree(_own_directory, ignore_errors=True)
+def _take_back(label: str) -> None:
+    _handed_out.discard(label)
+    slots.forget(label)
+    slot.release(label)

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.core.handlers.asgi import ASGIHandler
 from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from django_ops.conf import conf
-from django_ops.exchange import Exchange, Rules
+from django_ops.exchange import Exchange
+from django_ops.facts import Rules
 from django_ops.health import endpoints as health
 from django_ops.metrics import endpoint as metrics
+from django_ops.record.context import Context
 
 Endpoint = Callable[[HttpRequest], HttpResponseBase | None]
 AsyncEndpoint = Callable[[HttpRequest], Awaitable[HttpResponseBase | None]]
 GetResponse = Callable[[HttpRequest], Any]
+
+#: Where an ASGI scope has its Exchange.
+_SCOPE_KEY = "django_ops.exchange"
+
+#: Turns of the event loop before the last part of a body is sent: a server that failed to write the part before
+#: (the client has gone) says so only then.
+_TURNS = 3
 
 
 class OpsMiddleware:
@@ -33,6 +45,7 @@ class OpsMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
+            _listen_for_clients_that_leave()
         self.rules = Rules()
         self.endpoints: dict[str, Endpoint] = _enabled(
             (conf.OPS_LIVEZ_PATH, health.livez),
@@ -65,7 +78,10 @@ class OpsMiddleware:
         if endpoint is not None:
             return await endpoint(request) or await self.get_response(request)
         exchange = Exchange(request, self.rules)
-        exchange.task = asyncio.current_task()
+        exchange.run_in(asyncio.current_task())
+        scope = getattr(request, "scope", None)
+        if scope is not None:
+            scope[_SCOPE_KEY] = weakref.ref(exchange)  # the exchange has the request, which has the scope
         try:
             return exchange.respond(await self.get_response(request))
         except BaseException as error:
@@ -83,6 +99,55 @@ async def _alivez(request: HttpRequest) -> HttpResponseBase:
 
 def _on_exception(sender: Any, request: HttpRequest | None = None, **kwargs: Any) -> None:
     """Remember what a view or a middleware raised; Django tells of it just before it answers 500."""
-    exchange = getattr(request, "ops", None)
-    if isinstance(exchange, Exchange):
-        exchange.error = sys.exc_info()[1]
+    context = getattr(request, "ops", None)
+    if isinstance(context, Context) and context.is_open:
+        context.error = sys.exc_info()[1]
+
+
+def _listen_for_clients_that_leave() -> None:
+    """Let an Exchange learn what Django's ASGI handler learns of its client, and that the handler has ended.
+
+    Django cancels the task of a client that left, but only while that task waits. A body that lies there whole
+    is not waited for: servers take the rest of it and throw it away, and the request would look like a success.
+    """
+    handle = ASGIHandler.handle
+    if hasattr(handle, "__wrapped_by_django_ops__"):
+        return
+
+    @functools.wraps(handle)
+    async def listening_handle(self: ASGIHandler, scope: Any, receive: Any, send: Any) -> None:
+        passed_bytes = 0
+
+        def find() -> Exchange | None:
+            return scope[_SCOPE_KEY]() if _SCOPE_KEY in scope else None
+
+        async def listening_receive() -> Any:
+            message = await receive()
+            if message["type"] == "http.disconnect" and (exchange := find()) is not None:
+                exchange.client_left()
+            return message
+
+        async def patient_send(message: Any) -> None:
+            nonlocal passed_bytes
+            if message["type"] != "http.response.body" or not (passed_bytes or message.get("more_body")):
+                await send(message)
+                return
+            passed_bytes += len(message.get("body", b""))
+            exchange = find()
+            if exchange is None or not exchange.is_last_part(passed_bytes, bool(message.get("more_body"))):
+                await send(message)
+                return
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            await send(message)
+            exchange.is_complete = not exchange.disconnected
+
+        try:
+            await handle(self, scope, listening_receive, patient_send)
+        finally:
+            exchange = find()
+            if exchange is not None:
+                exchange.abandon()
+
+    listening_handle.__wrapped_by_django_ops__ = True  # type: ignore[attr-defined]
+    ASGIHandler.handle = listening_handle  # type: ignore[method-assign]

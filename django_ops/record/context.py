@@ -14,12 +14,19 @@ class Context:
     when it crosses threads, and the copy refers to the same object.
     """
 
-    __slots__ = ("db_count", "db_duration_ns", "identity")
+    # class attributes are the defaults: most contexts change one or two
+    db_count = 0
+    db_duration_ns = 0
+    error: BaseException | None = None  # what it raised
+    is_open = True  # until its record is made
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
-        self.db_count = 0
-        self.db_duration_ns = 0
+
+    @property
+    def request_id(self) -> str:
+        """The id that the response carries in `X-Request-ID`."""
+        return self.identity.request_id
 
 
 #: None outside of requests and tasks.

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration import services
 from tests.integration.services import Memcached, MissingProgramError, PostgreSQL, Redis
+from tests.integration.site.fixtures import site  # noqa: F401 - a fixture
 
 Server = TypeVar("Server")
 
