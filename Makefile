@@ -9,6 +9,14 @@ ARGS ?=
 
 PIN := .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
+ifdef ALL
+SELECTED := --cov --cov-report=
+REPORT := .venv/bin/coverage report --fail-under 95
+else
+SELECTED := -m "not slow"
+REPORT :=
+endif
+
 # the reference project's settings need a secret key, even to look at its models
 MANAGE := DJANGO_SECRET_KEY=not-used-to-serve .venv/bin/python manage.py
 
@@ -32,14 +40,13 @@ password: .venv/.run $(SERVICES) ## Give the user admin a new generated password
 demo-traffic: .venv/.run ## Send a realistic mixture of requests to `make run` (SECONDS=30, COUNT=1000, PORT)
 	@.venv/bin/python -m stack.demo.traffic --port $(PORT) --seconds $(SECONDS) --count $(COUNT)
 
-test: .venv/.test ## Run the unit and integration tests (ARGS="-k health")
-	.venv/bin/pytest tests/unit tests/integration --ignore tests/unit/stack -m "not slow" $(ARGS)
+test: .venv/.test ## Run the tests (ARGS="-k health"; ALL=1 for the slow ones too, with branch coverage)
+	.venv/bin/pytest tests/unit tests/integration tests/contract tests/docs --ignore tests/unit/stack $(SELECTED) $(ARGS)
 	.venv/bin/pytest --ds tests.unit.stack.settings tests/unit/stack $(ARGS)
+	$(REPORT)
 
-coverage: .venv/.test ## Run all tests, slow ones too, and report the branch coverage of django_ops
-	.venv/bin/coverage erase
-	.venv/bin/pytest tests/unit tests/integration --ignore tests/unit/stack --cov --cov-report= $(ARGS)
-	.venv/bin/coverage report --fail-under 95
+coverage: ## Run all tests and report the branch coverage of django_ops
+	$(MAKE) test ALL=1
 
 lint: .venv/.lint ## Check style, types, layers, generated docs, migrations and shell scripts
 	.venv/bin/ruff check .
