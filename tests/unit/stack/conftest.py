@@ -23,7 +23,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-def pytest_sessionfinish() -> None:
+def pytest_unconfigure() -> None:
     """Remove the directory that the settings made."""
     if os.environ.get("DJANGO_SETTINGS_MODULE") == SETTINGS:
         from django.conf import settings

@@ -1,4 +1,4 @@
-"""The reference project's own settings, with a database in memory and a hasher that costs nothing."""
+"""The reference project's own settings, with a hasher that costs nothing."""
 
 import os
 import tempfile
@@ -13,6 +13,7 @@ os.environ |= {
 
 from stack.config.settings import *  # noqa: F403
 
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+# a file: a database in memory is never closed by the threads that look whether migrations are applied
+DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 OPS_METRICS_TOKEN = "metrics token of the tests"
