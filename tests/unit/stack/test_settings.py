@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from stack.serve import secret_file
+
 ROOT = Path(__file__).resolve().parents[3]
 SHOW = """
 import json, django
@@ -65,7 +67,7 @@ def test_without_a_secret_key__nothing_starts(tmp_path):
 
 def test_check_deploy__has_nothing_to_say(tmp_path):
     key = "".join(chr(97 + number % 26) for number in range(60))
-    (tmp_path / "token").write_text("a metrics token")
+    secret_file(tmp_path / "token", 24)
     ended = python(
         "manage.py", "check", "--deploy", "--fail-level", "WARNING",
         DJANGO_SECRET_KEY=key, DJANGO_VAR_DIR=str(tmp_path), OPS_TRUSTED_PROXIES="10.0.0.0/8",
