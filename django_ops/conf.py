@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
@@ -67,6 +68,10 @@ class Secret(Setting[str]):
         except (OSError, UnicodeDecodeError) as error:
             raise ImproperlyConfiguredError(f"{self.name}_FILE names {path}, which cannot be read: {error}") from error
 
+    def problem(self, value: object) -> str | None:
+        """Say what is wrong with `value` without telling it."""
+        return None if isinstance(value, str) else f"must be a string, not {type(value).__name__}"
+
 
 def _wrong(expected: str, value: object) -> str:
     return f"must be {expected}, not {type(value).__name__} {value!r:.80}"
@@ -84,7 +89,7 @@ def file_path(value: Any) -> str | None:
 
 def url_path(value: Any) -> str | None:
     """A path that starts with a slash; empty switches the endpoint off."""
-    if isinstance(value, str) and (value == "" or value.startswith("/")):
+    if isinstance(value, str) and re.fullmatch(r"(/[^/?#\s]+)*/?", value) and value != "/":
         return None
     return _wrong('a path such as "/livez"', value)
 
@@ -151,7 +156,7 @@ def address(value: Any) -> str | None:
     """`host:port` to listen on; empty for none."""
     if isinstance(value, str):
         host, colon, port = value.rpartition(":")
-        if value == "" or (host and colon and port.isdigit() and int(port) < 65536):
+        if value == "" or (host and colon and re.fullmatch("[0-9]{1,5}", port) and int(port) < 65536):
             return None
     return _wrong('an address such as "127.0.0.1:9808"', value)
 

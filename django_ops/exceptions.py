@@ -15,3 +15,11 @@ class MissingExtraError(OpsError, ImportError):
 
 class SlotError(OpsError):
     """No slot can be claimed in the slot directory; the message names the directory and the cause."""
+
+
+class NotReadyError(OpsError):
+    """A readiness check found that something is not as it must be; the message says what."""
+
+
+class DrainError(OpsError):
+    """The drain file cannot be written or removed; the message names the file and the cause."""
