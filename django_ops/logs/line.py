@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django_ops.logs.fields import ECS_VERSION, LOG_DATASET, REQUEST_DATASET, TASK_DATASET
 from django_ops.record.identity import Identity
-from django_ops.record.outcome import event_outcome
+from django_ops.record.outcome import Outcome, event_outcome
 from django_ops.record.redaction import mask_text
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskOutcome, TaskRecord
@@ -28,6 +28,7 @@ class Origin(NamedTuple):
 _MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
 _second: tuple[int, str] = (0, "1970-01-01T00:00:00.")
 
+_OK = Outcome.OK  # an attribute of an Enum is slow to look up
 _TASK_EVENT_OUTCOMES = {TaskOutcome.SUCCESS: "success", TaskOutcome.FAILURE: "failure"}
 
 # clients are few kinds of browsers, or hostile: then the bound matters
@@ -81,7 +82,7 @@ def request_line(
         "event": {
             "dataset": REQUEST_DATASET,
             "duration": duration_ns,
-            "outcome": event_outcome(outcome, status),
+            "outcome": "success" if outcome is _OK and status < 500 else event_outcome(outcome, status),
         },
         "http": http,
         "url": url,

@@ -28,6 +28,13 @@ PLAIN_ATTRIBUTES = len(logging.makeLogRecord({}).__dict__) + 1
 _request_logger = logging.getLogger(REQUEST_LOGGER)
 _task_logger = logging.getLogger(TASK_LOGGER)
 
+# an attribute of an Enum is slow to look up
+_OK, _EXCEPTION, _DISCONNECT, _CANCELLED = (
+    Outcome.OK,
+    Outcome.EXCEPTION,
+    Outcome.DISCONNECT,
+    Outcome.CANCELLED,
+)
 _TASK_LEVELS = {TaskOutcome.SUCCESS: logging.INFO, TaskOutcome.FAILURE: logging.ERROR}
 
 
@@ -35,9 +42,11 @@ def emit_request(record: RequestRecord) -> None:
     """Log a finished request: at ERROR for 5xx and exceptions, WARNING for 4xx and clients that left, else INFO."""
     status = record.status
     outcome = record.outcome
-    if status >= 500 or outcome is Outcome.EXCEPTION:
+    if status < 400 and outcome is _OK:
+        level = logging.INFO
+    elif status >= 500 or outcome is _EXCEPTION:
         level = logging.ERROR
-    elif status >= 400 or outcome is Outcome.DISCONNECT or outcome is Outcome.CANCELLED:
+    elif status >= 400 or outcome is _DISCONNECT or outcome is _CANCELLED:
         level = logging.WARNING
     else:
         level = logging.INFO

@@ -268,6 +268,20 @@ def test_others__take_the_descriptors_number(make, tmp_path, clock):
     assert lines(tmp_path) == [b"1\n", b"2\n"]
 
 
+def test_others__connection_with_the_descriptors_number_is_left_open(make):
+    handler = make()
+    handler.write_line(b"1\n")
+    number = handler._own.descriptor
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.dup2(writer, number)
+    os.close(writer)
+    handler.write_line(b"2\n")  # nobody reads it: the first sign that it is not ours
+    os.fstat(number)
+    os.close(number)
+    assert loss.dropped() == {"closed": 1}
+
+
 @pytest.fixture
 def failing(monkeypatch):
     """Let `os.write` fail with an errno until it is told to work again; says how often it was called."""
