@@ -211,15 +211,16 @@ class Configuration:
     OPS_READYZ_CHECKS: Setting[list[Any]] = Setting(
         checks,
         ["database"],
-        "What readiness depends on: `database`, `cache`, `migrations`, `broker`, a dotted path, or a callable"
-        " that raises when it is not ready.",
+        "What readiness depends on: `database`, `cache`, `migrations`, `broker`, each with an alias such as"
+        " `database:replica` or without; a dotted path, or a callable that raises when it is not ready. With"
+        " `optional:` before it, a failure makes the answer `degraded` and not 503.",
     )
     OPS_READYZ_TIMEOUT_SECONDS = Setting(seconds, 2.0, "The deadline of each readiness check.")
     OPS_READYZ_CACHE_SECONDS = Setting(seconds, 1.0, "For how long a readiness result is answered again.")
     OPS_DRAIN_FILE: Setting[str | Path] = Setting(
         file_path,
         "",
-        "The file whose presence makes the process drain. Empty: `draining` in the slot directory, or in the"
+        "The file whose presence makes the server drain. Empty: one for this user and these settings in the"
         " directory for temporary files.",
     )
     OPS_DRAIN_SECONDS = Setting(

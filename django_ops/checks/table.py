@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.core import checks
@@ -27,8 +28,8 @@ class Mistake:
     deploy: bool  # found by `check --deploy` only
     find: Finder
 
-    def __call__(self, app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
-        """Look for the mistake: a check as Django registers it."""
+    def messages(self) -> list[checks.CheckMessage]:
+        """Look for the mistake, and say what was found as Django wants it to be said."""
         level = LEVELS[self.id.rpartition(".")[2][0]]
         return [checks.CheckMessage(level, sentence, hint=self.remedy, id=self.id) for sentence in self.find()]
 
@@ -58,4 +59,15 @@ def mistake(number: str, title: str, *, remedy: str, deploy: bool = False) -> Ca
 def register(mistakes: Iterable[Mistake]) -> None:
     """Register the mistakes with Django, once however often it is called."""
     for entry in mistakes:
-        checks.register(entry, TAG, deploy=entry.deploy)
+        checks.register(_as_check(entry), TAG, deploy=entry.deploy)
+
+
+@cache
+def _as_check(entry: Mistake) -> Callable[..., list[checks.CheckMessage]]:
+    """Return a function, as Django writes attributes on what it registers; always the same, as it keeps a set."""
+
+    def check(app_configs: Any = None, **kwargs: Any) -> list[checks.CheckMessage]:
+        return entry.messages()
+
+    check.__name__ = check.__qualname__ = entry.find.__name__
+    return check
