@@ -80,17 +80,14 @@ def _become_master() -> None:
     if _owner_pid:
         _owner_pid = os.getpid()  # it may have become a daemon since
     _master_pid = os.getpid()
-    where = slot.directory()
     slot.be_main()
+    where = slot.directory()
     if where is not None:
-        try:
-            slots.wipe(where)
-        except OSError as error:  # without metrics, but serving; nothing is there yet to log it with
-            print(f"{slot.DIRECTORY_VARIABLE} names {where}, which cannot be emptied: {error}", file=sys.stderr)  # noqa: T201
+        slots.wipe(where)
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
-    """gunicorn's messages as lines of the site's log; no access log."""
+    """gunicorn's messages as lines of the site's log, in the place of `errorlog` and syslog; no access log."""
 
     def setup(self, cfg: Any) -> None:
         """Configure logging as the site does. gunicorn calls this in the master: at start, and at each HUP."""
@@ -98,14 +95,12 @@ class Logger(glogging.Logger):  # type: ignore[misc]
         super().setup(cfg)
         if cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json:
             return  # told how to log by its own settings
+        log = self.error_log
+        own, log.handlers, log.propagate = log.handlers, [], True
         _configure_as_the_site()
-        if logging.root.handlers:
-            self.error_log.propagate = True
-            self.error_log.disabled = False
-            if cfg.errorlog == "-":  # its default; a file or syslog that was asked for stays
-                for handler in list(self.error_log.handlers):
-                    if type(handler) is logging.StreamHandler:
-                        self.error_log.removeHandler(handler)
+        log.disabled = False
+        if not log.hasHandlers():  # the site logs some names only, and this is none of them
+            log.handlers, log.propagate = own, False
 
     @property
     def access_log_enabled(self) -> bool:

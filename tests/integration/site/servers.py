@@ -31,13 +31,13 @@ TOKEN = {"Authorization": "Bearer let-me-scrape"}
 PATIENCE_SECONDS = 15.0
 CONFIGURATION = "python:django_ops.gunicorn"
 
-_GUNICORN = (sys.executable, "-m", "gunicorn", "--no-control-socket", "--graceful-timeout", "5")
-_WSGI, _ASGI = "tests.integration.site.wsgi", "tests.integration.site.asgi:application"
+_GUNICORN = (str(Path(sys.executable).with_name("gunicorn")), "--no-control-socket", "--graceful-timeout", "5")
+WSGI, ASGI = "tests.integration.site.wsgi", "tests.integration.site.asgi:application"
 #: How each kind of server is started, but for its socket.
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "gunicorn sync": (*_GUNICORN, "--worker-class", "sync", _WSGI),
-    "gunicorn gthread": (*_GUNICORN, "--worker-class", "gthread", "--threads", "8", _WSGI),
-    "gunicorn asgi": (*_GUNICORN, "--worker-class", "asgi", _ASGI),
+    "gunicorn sync": (*_GUNICORN, "--worker-class", "sync", WSGI),
+    "gunicorn gthread": (*_GUNICORN, "--worker-class", "gthread", "--threads", "8", WSGI),
+    "gunicorn asgi": (*_GUNICORN, "--worker-class", "asgi", ASGI),
     "uvicorn": (sys.executable, "-m", "tests.integration.site.with_uvicorn"),
 }
 KINDS = tuple(COMMANDS)
@@ -83,10 +83,12 @@ class Server:
         self.command = [*COMMANDS[kind]]
         if kind == "uvicorn":
             self.command.append(str(self.listener.fileno()))
+        elif "--bind" in options:
+            self.port = int(options[options.index("--bind") + 1].rpartition(":")[2])
         else:
             self.command += ["--bind", f"fd://{self.listener.fileno()}"]
-            if "--config" not in options:
-                self.command += ["--config", CONFIGURATION]
+        if kind != "uvicorn" and "--config" not in options:
+            self.command += ["--config", CONFIGURATION]
         self.command += options
         self.environment = {
             **os.environ,
