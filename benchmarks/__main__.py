@@ -26,15 +26,15 @@ SCRATCH_BYTES = 2 << 30
 class Effort(NamedTuple):
     """How often to measure. The usual one takes about seven minutes on two cores."""
 
-    request_rounds: int = 30
-    extra_rounds: int = 15
-    requests: dict[str, int] = {"wsgi": 1000, "asgi": 500}
+    request_rounds: int = 200
+    extra_rounds: int = 100
+    requests: dict[str, int] = {"wsgi": 150, "asgi": 75}
     scrape_rounds: int = 21
     recycles: tuple[int, ...] = scrape.RECYCLES
     password_rounds: int = 5
 
 
-QUICK = Effort(5, 3, {"wsgi": 300, "asgi": 150}, 5, scrape.RECYCLES[:2], 1)
+QUICK = Effort(30, 20, {"wsgi": 50, "asgi": 25}, 5, scrape.RECYCLES[:2], 1)
 
 
 def main(arguments: list[str] | None = None) -> int:

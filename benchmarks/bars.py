@@ -42,13 +42,16 @@ def request_bars(measured: list[Measured]) -> list[Bar]:
     """Return the two bars of each case that is not an extra."""
     return [
         Bar(
-            f"{measurement.case.title}: what django-ops adds, over what the {other} add{s}",
-            *ratio_of_added(measurement.wall_us, other),
+            f"{measurement.case.title}: what django-ops adds, over what {they_add}",
+            *ratio_of_added(measurement.processor_us, other),
             limit,
         )
         for measurement in measured
         if not measurement.case.extra
-        for other, s, limit in ((variants.BOTH, "", OF_BOTH_PEERS), (variants.FLOOR, "s", OF_FLOOR))
+        for other, they_add, limit in (
+            (variants.BOTH, "both peers add", OF_BOTH_PEERS),
+            (variants.FLOOR, "the floor adds", OF_FLOOR),
+        )
     ]
 
 

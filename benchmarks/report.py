@@ -31,19 +31,19 @@ class Row(NamedTuple):
 
 
 def request_rows(measurement: Measured) -> list[Row]:
-    """Return a row for each variant of one case, in microseconds per request."""
+    """Return a row for each variant of one case, in microseconds of processor time per request."""
     wall, processor = measurement.wall_us, measurement.processor_us
-    nothing = wall[variants.NOTHING]
+    nothing = processor[variants.NOTHING]
     rows = []
     for variant in measurement.case.variants:
-        summary = summarise(wall[variant])
+        summary = summarise(processor[variant])
         more, beside = "", ""
         if variant != variants.NOTHING:
-            more = f"+{added(wall[variant], nothing):.1f} µs"
-            beside = f"+{added(processor[variant], processor[variants.NOTHING]):.1f} µs of processor time"
+            more = f"+{added(processor[variant], nothing):.1f} µs"
+            beside = f"+{added(wall[variant], wall[variants.NOTHING]):.1f} µs by the clock"
         if variant == variants.OURS:
-            of_both, _ = ratio_of_added(wall, variants.BOTH)
-            of_floor, _ = ratio_of_added(wall, variants.FLOOR)
+            of_both, _ = ratio_of_added(processor, variants.BOTH)
+            of_floor, _ = ratio_of_added(processor, variants.FLOOR)
             beside += f"; 1/{1 / of_both:.1f} of both peers; {of_floor:.2f} x the floor"
         rows.append(
             Row(

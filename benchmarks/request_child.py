@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import sys
 import time
@@ -33,7 +32,6 @@ def main() -> None:
     take_lines(scratch)
 
     def round_(count: int) -> dict[str, Any]:
-        gc.collect()
         wall, processor = time.perf_counter_ns(), time.process_time_ns()
         driver.serve(count)
         wall, processor = time.perf_counter_ns() - wall, time.process_time_ns() - processor

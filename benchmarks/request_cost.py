@@ -22,6 +22,9 @@ class Case(NamedTuple):
     extra: bool  # beside what the bars are about; fewer rounds
 
 
+#: Requests that each variant serves before any is counted.
+WARM_UP = 1000
+
 _SOME = (variants.NOTHING, variants.BOTH, variants.OURS, variants.FLOOR)
 
 CASES = (
@@ -34,11 +37,11 @@ CASES = (
 
 
 class Measured(NamedTuple):
-    """Microseconds per request in each round, by variant: as the clock has it, and of the processor."""
+    """Microseconds per request in each round, by variant: of the processor, and as the clock on the wall has it."""
 
     case: Case
-    wall_us: dict[str, list[float]]
     processor_us: dict[str, list[float]]
+    wall_us: dict[str, list[float]]
 
 
 def measure(case: Case, python: Path, scratch: Path, rounds: int, count: int, say) -> Measured:
@@ -48,13 +51,14 @@ def measure(case: Case, python: Path, scratch: Path, rounds: int, count: int, sa
         children = {name: stack.enter_context(_child(case, name, python, scratch)) for name in case.variants}
         for name in case.variants:
             children[name].answer()
-            children[name].ask(do="round", count=count)  # to warm up
+            children[name].ask(do="round", count=WARM_UP)
         for turn in range(rounds):
             for name in rotate(case.variants, turn):
                 answer = children[name].ask(do="round", count=count)
                 measured.wall_us[name].append(answer["wall_us"])
                 measured.processor_us[name].append(answer["processor_us"])
-            say(f"{case.title}: round {turn + 1} of {rounds}")
+            if (turn + 1) % 50 == 0:
+                say(f"request, {case.title}: round {turn + 1} of {rounds}")
     return measured
 
 

@@ -66,3 +66,9 @@ def test_scrape_bars__are_about_ours_only():
 
 def test_bar__says_aloud_that_it_was_missed():
     assert str(request_bars([measurement(190.0)])[0]).startswith("MISSED: WSGI: what django-ops adds")
+
+
+def test_request_bars__a_busy_machine_does_not_count():
+    measured = measurement(109.0)
+    busy = {variant: [1000.0, 5000.0, 9000.0] for variant in measured.wall_us}
+    assert request_bars([measured._replace(wall_us=busy)])[0].is_met
