@@ -59,7 +59,7 @@ def test_line__no_labels_without_extra():
 
 @pytest.mark.parametrize(
     ("level", "name"),
-    [(10, "debug"), (20, "info"), (30, "warning"), (40, "error"), (50, "critical"), (25, "level 25")],
+    [(10, "debug"), (20, "info"), (30, "warning"), (40, "error"), (50, "critical"), (27, "level 27")],
 )
 def test_line__level(level, name):
     assert line(log_record("hello", level=level))["log.level"] == name
