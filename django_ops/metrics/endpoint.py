@@ -10,11 +10,13 @@ from django_ops.conf import conf
 from django_ops.guard.access import has_permission, may_read_operations
 from django_ops.metrics import exposition, migrations
 
+_METHODS = ("GET", "HEAD")
+
 
 def answer(request: HttpRequest) -> HttpResponse | None:
     """Answer a scraper before anything else runs; None when the permission of a signed-in user must decide."""
-    if request.method not in ("GET", "HEAD"):
-        return HttpResponseNotAllowed(["GET", "HEAD"])
+    if request.method not in _METHODS:
+        return _unlogged(HttpResponseNotAllowed(_METHODS))
     if may_read_operations(request):
         return respond(request)
     if conf.OPS_METRICS_PERMISSION and "HTTP_AUTHORIZATION" not in request.META:
@@ -25,8 +27,8 @@ def answer(request: HttpRequest) -> HttpResponse | None:
 @login_not_required
 def metrics(request: HttpRequest) -> HttpResponse:
     """The view behind the URL name `prometheus-django-metrics`, reached through the whole middleware stack."""
-    if request.method not in ("GET", "HEAD"):
-        return HttpResponseNotAllowed(["GET", "HEAD"])
+    if request.method not in _METHODS:
+        return _unlogged(HttpResponseNotAllowed(_METHODS))
     if may_read_operations(request) or has_permission(request):
         return respond(request)
     return refuse()
@@ -48,15 +50,15 @@ def respond(request: HttpRequest) -> HttpResponse:
 def refuse() -> HttpResponse:
     """Refuse without telling more than what a scraper's owner needs to know."""
     if conf.OPS_METRICS_TOKEN:
-        return HttpResponse(
-            "Send the token: Authorization: Bearer ...\n",
-            status=401,
-            content_type="text/plain; charset=utf-8",
-            headers={"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"},
-        )
-    return HttpResponse(
-        "Metrics are closed. Set OPS_METRICS_TOKEN, OPS_METRICS_NETWORKS or OPS_METRICS_PERMISSION.\n",
-        status=403,
-        content_type="text/plain; charset=utf-8",
-        headers={"Cache-Control": "no-store"},
-    )
+        text, status, headers = "Send the token: Authorization: Bearer ...\n", 401, {"WWW-Authenticate": "Bearer"}
+    else:
+        text = "Metrics are closed. Set OPS_METRICS_TOKEN, OPS_METRICS_NETWORKS or OPS_METRICS_PERMISSION.\n"
+        status, headers = 403, {}
+    headers["Cache-Control"] = "no-store"
+    return _unlogged(HttpResponse(text, status=status, content_type="text/plain; charset=utf-8", headers=headers))
+
+
+def _unlogged(response: HttpResponse) -> HttpResponse:
+    """Keep Django from warning of a 4xx: a scrape is not logged, whatever comes of it."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

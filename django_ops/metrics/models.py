@@ -42,8 +42,13 @@ def _named_models() -> Iterator[type[Model]]:
     """Yield the models that the setting names, and the proxies of theirs: those save to the same table."""
     names = {name.lower() for name in conf.OPS_METRICS_MODELS}
     for model in apps.get_models():
-        if "*" in names or _label(model) in names:
+        if ("*" in names or _label(model) in names) and not _counts_itself(model):
             yield model
+
+
+def _counts_itself(model: type[Model]) -> bool:
+    """Tell whether the model has django-prometheus's mixin."""
+    return any(base.__module__ == "django_prometheus.models" for base in model.__mro__)
 
 
 def _label(model: type[Model]) -> str:

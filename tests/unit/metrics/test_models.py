@@ -2,6 +2,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.db.models.signals import post_delete
+from django_prometheus.models import ExportModelOperationsMixin
 
 from django_ops.metrics import models
 from tests.unit.metrics.observed import labels_of, value
@@ -101,6 +102,13 @@ def test_install__twice_counts_once(count):
     count("auth.Group")
     Group.objects.create(name="a")
     assert value("django_model_inserts_total", model="auth.group") == 1.0
+
+
+def test_model_with_the_mixin_of_django_prometheus__counts_itself_alone(count, monkeypatch):
+    mixed = type("Mixed", (ExportModelOperationsMixin("group"),), {"_meta": Group._meta})
+    monkeypatch.setattr(models.apps, "get_models", lambda: [mixed])
+    count("auth.Group", "*")
+    assert models._connected == set()
 
 
 def test_uninstall__leaves_no_listener(count):
