@@ -1,6 +1,8 @@
 # Verbs for those who run or change the project. `make` alone lists them.
 
 PORT ?= 8000
+# where `make run` listens: 0.0.0.0 inside of a container whose port is published
+ADDRESS ?= 127.0.0.1
 # how long `make demo-traffic` goes on, and how many requests it sends at most
 SECONDS ?= 30
 COUNT ?= 1000
@@ -32,7 +34,7 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/.run $(SERVICES) ## Run the reference project on http://127.0.0.1:8000 (PORT=8001 for another port)
-	@exec .venv/bin/python -m stack.serve --port $(PORT)
+	@exec .venv/bin/python -m stack.serve --address $(ADDRESS) --port $(PORT)
 
 password: .venv/.run $(SERVICES) ## Give the user admin a new generated password
 	@.venv/bin/python manage.py admin_password
@@ -55,7 +57,7 @@ lint: .venv/.lint ## Check style, types, layers, generated docs, migrations and 
 	.venv/bin/lint-imports
 	.venv/bin/python docs/generate.py --check
 	$(MANAGE) makemigrations --check --dry-run
-	git ls-files -z | xargs -0 grep -lIE '^#!.*[/ ](ba)?sh$$' | xargs shellcheck
+	git ls-files -z | xargs -0 grep -lIE '^#!.*[/ ](ba)?sh$$' | xargs -r shellcheck
 
 format: .venv/.lint ## Format the code and repair what ruff can
 	.venv/bin/ruff check --fix-only .

@@ -7,9 +7,9 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 
-HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parent.parent
 GUNICORN_CONFIGURATION = "stack/config/gunicorn.conf.py"
 
@@ -17,32 +17,34 @@ GUNICORN_CONFIGURATION = "stack/config/gunicorn.conf.py"
 def main() -> None:
     """Prepare everything and replace this process by gunicorn."""
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
+    parser.add_argument("--address", default="127.0.0.1", help="where to listen; 0.0.0.0 inside of a container")
     parser.add_argument("--port", type=int, default=8000)
-    port = parser.parse_args().port
-    if (problem := port_problem(port)) is not None:
+    options = parser.parse_args()
+    if (problem := port_problem(options.address, options.port)) is not None:
         sys.exit(problem)
     os.chdir(ROOT)
-    var = prepare_environment(os.environ, port)
+    var = prepare_environment(os.environ)
+    os.environ["BIND"] = f"{options.address}:{options.port}"
     password = prepare_site()
-    print(greeting(port, var, password), flush=True)
+    print(greeting(options.port, var, password), flush=True)
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", GUNICORN_CONFIGURATION]
     os.execv(sys.executable, gunicorn)  # noqa: S606 - no shell, and every word is ours
 
 
-def port_problem(port: int) -> str | None:
-    """Say why `port` cannot be listened on, or return None."""
+def port_problem(address: str, port: int) -> str | None:
+    """Say why `port` of the IPv4 `address` cannot be listened on, or return None."""
     if not 0 < port < 65536:
         return f"PORT must be a number from 1 to 65535, not {port}"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
         try:
-            probe.bind((HOST, port))
+            probe.bind((address, port))
         except OSError as error:
-            return f"Port {port} cannot be used ({error.strerror}). Choose another one: make run PORT={port + 1}"
+            return f"Port {port} cannot be used ({error.strerror or error}). Choose another: make run PORT={port + 1}"
     return None
 
 
-def prepare_environment(environ: os._Environ[str] | dict[str, str], port: int) -> Path:
+def prepare_environment(environ: MutableMapping[str, str]) -> Path:
     """Set what the settings need and the caller has not set; return the directory for what is written.
 
     Secrets that are not given are generated once, into files that only their owner can read.
@@ -59,7 +61,6 @@ def prepare_environment(environ: os._Environ[str] | dict[str, str], port: int) -
     }
     for name, value in defaults.items():
         environ[name] = environ.get(name) or value
-    environ["PORT"] = str(port)
     if not environ.get("DJANGO_SECRET_KEY") and not environ.get("DJANGO_SECRET_KEY_FILE"):
         environ["DJANGO_SECRET_KEY_FILE"] = str(secret_file(var / "secret-key", 50))
     if not environ.get("OPS_METRICS_TOKEN_FILE"):
@@ -97,7 +98,7 @@ def prepare_site() -> str | None:
 
 def greeting(port: int, var: Path, password: str | None) -> str:
     """Return what to open and where to look."""
-    site = f"http://{HOST}:{port}"
+    site = f"http://127.0.0.1:{port}"
     account = (
         f"user admin, password {password}   (shown only now)"
         if password

@@ -7,7 +7,7 @@ from typing import Any
 from django_ops.gunicorn import *  # noqa: F403 - the hooks and the logger: slots, metrics, drain
 
 wsgi_app = "stack.config.wsgi:application"
-bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
+bind = os.environ.get("BIND") or "127.0.0.1:8000"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 # A slow page must not block the others, and a kept-alive connection must not hold a worker.
 worker_class = "gthread"

@@ -268,7 +268,7 @@ def test_log__two_workers_have_slots(site):
 def test_port__taken_says_what_to_do(site, installed):
     ended = make(installed, "run", f"PORT={site.port}")
     assert ended.returncode != 0
-    assert f"Choose another one: make run PORT={site.port + 1}" in ended.stderr
+    assert f"Choose another: make run PORT={site.port + 1}" in ended.stderr
 
 
 def test_traffic__tells_what_it_sent(traffic):

@@ -7,6 +7,8 @@ import pytest
 
 from stack import serve
 
+HOST = "127.0.0.1"
+
 
 @pytest.fixture
 def environ(tmp_path):
@@ -15,24 +17,28 @@ def environ(tmp_path):
 
 def test_port_problem__a_free_port():
     with socket.socket() as probe:
-        probe.bind((serve.HOST, 0))
+        probe.bind((HOST, 0))
         port = probe.getsockname()[1]
-    assert serve.port_problem(port) is None
+    assert serve.port_problem(HOST, port) is None
 
 
 def test_port_problem__a_port_that_is_taken_names_the_remedy():
     with socket.socket() as taken:
-        taken.bind((serve.HOST, 0))
+        taken.bind((HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert serve.port_problem(port) == (
-            f"Port {port} cannot be used (Address already in use). Choose another one: make run PORT={port + 1}"
+        assert serve.port_problem(HOST, port) == (
+            f"Port {port} cannot be used (Address already in use). Choose another: make run PORT={port + 1}"
         )
 
 
 @pytest.mark.parametrize("port", [0, 65536, -1])
 def test_port_problem__no_port(port):
-    assert "must be a number from 1 to 65535" in serve.port_problem(port)
+    assert "must be a number from 1 to 65535" in serve.port_problem(HOST, port)
+
+
+def test_port_problem__an_address_that_is_not_ours():
+    assert "Cannot assign requested address" in serve.port_problem("192.0.2.1", 8000)
 
 
 def test_secret_file__nobody_else_reads_it(tmp_path):
@@ -49,7 +55,7 @@ def test_secret_file__no_two_are_alike(tmp_path):
 
 
 def test_prepare_environment__sets_what_is_missing(environ):
-    var = serve.prepare_environment(environ, 8000)
+    var = serve.prepare_environment(environ)
     assert environ == {
         "DJANGO_VAR_DIR": str(var),
         "DJANGO_SETTINGS_MODULE": "stack.config.settings",
@@ -57,7 +63,6 @@ def test_prepare_environment__sets_what_is_missing(environ):
         "DEMO": "1",
         "OPS_ENVIRONMENT": "development",
         "PROMETHEUS_MULTIPROC_DIR": str(var / "slots"),
-        "PORT": "8000",
         "DJANGO_SECRET_KEY_FILE": str(var / "secret-key"),
         "OPS_METRICS_TOKEN_FILE": str(var / "metrics-token"),
     }
@@ -65,7 +70,7 @@ def test_prepare_environment__sets_what_is_missing(environ):
 
 def test_prepare_environment__keeps_what_is_set(environ):
     environ |= {"DEMO": "0", "DJANGO_SECRET_KEY": "mine"}
-    serve.prepare_environment(environ, 8000)
+    serve.prepare_environment(environ)
     assert (environ["DEMO"], environ.get("DJANGO_SECRET_KEY_FILE")) == ("0", None)
 
 
