@@ -1,5 +1,7 @@
 """Wires the parts to Django when it starts."""
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -10,17 +12,23 @@ class OpsConfig(AppConfig):
     label = "ops"
     verbose_name = "django-ops"
 
+    def __init__(self, app_name: str, app_module: Any) -> None:
+        super().__init__(app_name, app_module)
+        from django_ops.metrics import slots
+
+        # now, as metrics are made where models are imported, and those of all apps are before `ready`
+        slots.install()
+
     def ready(self) -> None:
         """Register the checks, and begin to count databases, caches and models."""
         from django_ops import checks, logs
         from django_ops.conf import conf
-        from django_ops.metrics import caches, catalog, database, models, slots
+        from django_ops.metrics import caches, catalog, database, models
         from django_ops.record import redaction
 
         checks.register_all()
         redaction.configure(conf.OPS_LOG_HIDDEN_KEYS)
         logs.on_drop(lambda reason, count: catalog.LOG_RECORDS_DROPPED.inc(reason, amount=count))
-        slots.install()
         database.install()
         caches.install()
         if conf.OPS_METRICS_MODELS:

@@ -8,12 +8,18 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
+import django
 from django.conf import settings
 
-settings.configure(OPS_METRICS_MIGRATIONS=False)
+settings.configure(
+    OPS_METRICS_MIGRATIONS=False, INSTALLED_APPS=["tests.integration.early", "django_ops"], LOGGING_CONFIG=None
+)
 
+
+from prometheus_client.multiprocess import mark_process_dead  # noqa: E402
 
 from django_ops.metrics import exposition, merge, observe, slots  # noqa: E402
 from django_ops.record import slot  # noqa: E402
@@ -77,6 +83,29 @@ def labels() -> Any:
     found.append(third.step())
     for worker in (second, third):
         master.retire(worker)
+    return found
+
+
+def made_in_models() -> Any:
+    """A site without our server, whose metrics are made where its models are."""
+    django.setup()
+    from tests.integration.early.models import BOOKINGS
+
+    BOOKINGS.inc()
+    return sorted(path.name for path in Path(os.environ[slot.DIRECTORY_VARIABLE]).glob("*.db"))
+
+
+def recycle_theirs() -> Any:
+    """Do what prometheus_client's page on gunicorn says, for 20 workers: `mark_process_dead` when one has ended."""
+    where = Path(os.environ[slot.DIRECTORY_VARIABLE])
+    where.mkdir()
+    found = []
+    for _ in range(20):
+        worker = Worker(serve)
+        worker.step()
+        worker.wait()
+        mark_process_dead(worker.pid, str(where))
+        found.append(len(list(where.glob("*.db"))))
     return found
 
 
@@ -147,5 +176,6 @@ def memory() -> Any:
 
 
 if __name__ == "__main__":
-    slots.install()
+    if sys.argv[1] not in ("made_in_models", "recycle_theirs"):
+        slots.install()
     sys.stdout.write(json.dumps(globals()[sys.argv[1]]()))

@@ -76,6 +76,17 @@ def test_recycling__is_never_behind(recycled: Any) -> None:
     assert recycled["behind"] == []
 
 
+def test_recycling__of_prometheus_client_leaves_the_files_of_each_worker(directory: Path) -> None:
+    """The peer's way, so that it is known what the tests above are about: 4 more files with each worker."""
+    found = play("recycle_theirs", directory, "slot_scenarios")
+    assert (found[0], found[-1]) == (4, 80)
+
+
+def test_metrics__that_are_made_with_the_models_belong_to_slots(directory: Path) -> None:
+    """Also those of an app that stands before ours in INSTALLED_APPS."""
+    assert play("made_in_models", directory, "slot_scenarios") == ["counter_0.db"]
+
+
 def test_slots__are_handed_out_and_taken_back(directory: Path) -> None:
     assert play("labels", directory, "slot_scenarios") == ["main", "0", "1", "0"]
 

@@ -1,0 +1,1 @@
+"""An app that makes a metric where its models are."""
