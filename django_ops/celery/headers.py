@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
@@ -17,6 +16,8 @@ PUBLISHED_AT = "x-published-at"
 
 #: More than this is a clock that is wrong, not a queue.
 _LONGEST_SECONDS = 30 * 24 * 3600.0
+#: No time at all: a message can hold a number that no float can.
+_LATEST = 1e11
 
 
 def write(headers: MutableMapping[str, Any], identity: Identity, published_at: float) -> None:
@@ -49,7 +50,7 @@ def read_queue_ns(headers: Mapping[str, Any], eta: datetime | None, started_at: 
     compared, the publisher's and the worker's: a wait that seems negative is one of 0.
     """
     published_at = headers.get(PUBLISHED_AT)
-    if not isinstance(published_at, (int, float)) or not math.isfinite(published_at):
+    if not isinstance(published_at, (int, float)) or not 0 < published_at < _LATEST:
         return None
     waited = started_at - (published_at if eta is None else max(published_at, eta.timestamp()))
     return max(0, round(waited * 1e9)) if waited < _LONGEST_SECONDS else None

@@ -57,9 +57,11 @@ def _on_received(request: Any, **kwargs: Any) -> None:
     _received[request.id] = request
 
 
-def _on_postrun(task_id: str, **kwargs: Any) -> None:
+def _on_postrun(task_id: str, state: str | None = None, **kwargs: Any) -> None:
     """Forget a run that ended in this process itself (of another pool than prefork), which has told of it."""
     _received.pop(task_id, None)
+    if state is None:  # something broke it off, of which Celery will tell again
+        _told_ids.append(task_id)
 
 
 def _on_failure(sender: Any, task_id: str, exception: Any = None, **kwargs: Any) -> None:

@@ -29,6 +29,7 @@ from django_ops.record.task import TaskOutcome, TaskRecord
 UNREGISTERED = "<unregistered task>"
 
 _LONGEST_ID = 256
+_MOST_ATTEMPTS = 1 << 31
 
 #: What is raised to leave a task early, and the state that Celery makes of it.
 _STATES: dict[type[BaseException], str] = {
@@ -172,7 +173,7 @@ def record_of(
         task_id=str(task_id)[:_LONGEST_ID],
         name=name,
         queue=queue_of(request.delivery_info),
-        attempt=retries if isinstance(retries, int) and retries > 0 else 0,
+        attempt=retries if isinstance(retries, int) and 0 < retries < _MOST_ATTEMPTS else 0,
         queue_ns=None if request.is_eager else read_queue_ns(headers_of(request), eta, started_at),
         duration_ns=duration_ns,
         outcome=outcome,

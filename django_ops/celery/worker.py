@@ -46,7 +46,9 @@ def _is_worker_command(arguments: list[str]) -> bool:
     """Tell whether this process was started as `celery ... worker` or `python -m celery ... worker`."""
     program, *rest = arguments or [""]
     path = Path(program)
-    return "worker" in rest and (path.name == "celery" or path.parts[-2:] == ("celery", "__main__.py"))
+    if "worker" not in rest or not {"-D", "--detach"}.isdisjoint(rest):  # it only starts another one, as a daemon
+        return False
+    return path.name == "celery" or path.parts[-2:] == ("celery", "__main__.py")
 
 
 def _provide_directory() -> None:

@@ -630,6 +630,13 @@ def test_metrics_of_other_libraries__sum_over_the_children(shop: Celery, redis_s
         assert worker.sample("shop_rests_total") == 4
 
 
+def test_children_that_are_spawned__tell_their_runs(shop: Celery, redis_server: Redis, tmp_path: Path) -> None:
+    options = ("-P", "prefork", "-c", "1")
+    with running_worker(tmp_path, redis_server, "spawned", *options, SHOP_START_METHOD="spawn") as worker:
+        (line,) = worker.task_lines(publish(shop, worker, "greet", "you", headers={"x-request-id": REQUEST_ID}))
+        assert line["http"]["request"]["id"] == REQUEST_ID
+
+
 def test_log_to_stdout__is_json_in_each_line(redis_server: Redis, tmp_path: Path) -> None:
     environment = Worker(tmp_path, redis_server, "stdout").environment
     environment |= {"TMPDIR": str(tmp_path), "SHOP_LOG_DIRECTORY": ""}

@@ -15,6 +15,8 @@ CELERY_BROKER_URL = os.environ["SHOP_BROKER_URL"]
 CELERY_RESULT_BACKEND = os.environ["SHOP_BROKER_URL"]
 CELERY_TASK_DEFAULT_QUEUE = os.environ.get("SHOP_QUEUE", "celery")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if os.environ.get("SHOP_START_METHOD"):
+    CELERY_WORKER_POOL_START_METHOD = os.environ["SHOP_START_METHOD"]
 CELERY_BEAT_SCHEDULE = {"often": {"task": "shop.greet", "schedule": 0.5, "args": ["beat"]}}
 
 OPS_CELERY_METRICS_ADDRESS = os.environ.get("SHOP_METRICS_ADDRESS", "")

@@ -100,6 +100,6 @@ def test_read_queue_ns__of_a_clock_that_is_ahead_is_zero() -> None:
     assert headers.read_queue_ns(written(), None, 999.0) == 0
 
 
-@pytest.mark.parametrize("published_at", [None, "1000", float("nan"), float("inf"), True, [], 0])
+@pytest.mark.parametrize("published_at", [None, "1000", float("nan"), float("inf"), True, [], 0, -5, 10**400])
 def test_read_queue_ns__of_what_is_no_time_is_unknown(published_at: Any) -> None:
     assert headers.read_queue_ns({"x-published-at": published_at}, None, 1_800_000_000.0) is None

@@ -184,6 +184,20 @@ def test_has_told__knows_the_last_error(task: Any, request_: Request, told: list
     assert (parent.has_told(LOST), parent.has_told(WorkerLostError("gone"))) == (True, False)
 
 
+def test_has_told__knows_a_run_that_was_broken_off_in_this_process(app: Celery, told: list[TaskRecord]) -> None:
+    def give_up() -> None:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        run(task_of(app, give_up), task_id="task-8")
+    assert (parent.has_told("task-8"), len(told)) == (True, 1)
+
+
+def test_has_told__knows_no_run_that_ended_by_itself(app: Celery, told: list[TaskRecord]) -> None:
+    run(task_of(app, lambda: None), task_id="task-9")
+    assert not parent.has_told("task-9")
+
+
 def test_has_told__knows_ids(task: Any, request_: Request, told: list[TaskRecord]) -> None:
     lose(task)
     assert (parent.has_told("task-1"), parent.has_told("task-0")) == (True, False)

@@ -47,6 +47,12 @@ def test_run__has_the_request_and_trace_of_its_message(app: Celery, told: list[T
     assert told[0].identity[:2] == IDENTITY[:2]
 
 
+def test_run__belongs_to_its_message_wherever_it_runs(app: Celery, told: list[TaskRecord]) -> None:
+    with within_request(Identity("another", "a" * 32, "b" * 16)):
+        run(task_of(app, lambda: None), **message())
+    assert told[0].identity[:2] == IDENTITY[:2]
+
+
 def test_run__has_a_span_of_its_own(app: Celery, told: list[TaskRecord]) -> None:
     run(task_of(app, lambda: None), **message())
     assert told[0].identity.span_id != IDENTITY.span_id
@@ -78,7 +84,7 @@ def test_run__tells_the_attempt(app: Celery, told: list[TaskRecord]) -> None:
     assert told[0].attempt == 2
 
 
-@pytest.mark.parametrize("retries", ["2", None, -1, [1]])
+@pytest.mark.parametrize("retries", ["2", None, -1, [1], 10**30])
 def test_run__of_a_forged_attempt_is_the_first(app: Celery, told: list[TaskRecord], retries: Any) -> None:
     run(task_of(app, lambda: None), retries=retries)
     assert told[0].attempt == 0
@@ -312,7 +318,7 @@ def test_eager_run__without_a_request_has_the_ids_that_the_caller_gave(app: Cele
 
 
 def test_eager_run__waited_for_nothing(app: Celery, told: list[TaskRecord]) -> None:
-    task_of(app, lambda: None).apply(headers={"x-published-at": 1.0})
+    task_of(app, lambda: None).apply(headers=message())
     assert told[0].queue_ns is None
 
 

@@ -112,8 +112,12 @@ def test_server__answers_over_a_socket(running: int) -> None:
     assert ask(running, "/metrics")[0] == 200
 
 
-def test_server__answers_head_without_a_body(running: int) -> None:
-    assert ask(running, "/metrics", "HEAD") == (200, b"")
+def test_server__answers_head_without_a_body(settings: Settings) -> None:
+    settings.OPS_METRICS_NETWORKS = ["127.0.0.0/8"]
+    request = RequestFactory().head("/metrics")
+    statuses: list[str] = []
+    body = server.application(request.environ, lambda status, headers: statuses.append(status))
+    assert (list(body), statuses) == ([], ["200 OK"])
 
 
 def test_server__says_nothing_about_its_requests(running: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -181,9 +185,11 @@ def test_server__listens_on_ipv6() -> None:
 
 
 def test_fork__leaves_the_port_to_the_parent(running: int) -> None:
+    assert server._server is not None
+    listening = server._server.socket
     child = os.fork()
     if child == 0:
-        os._exit(0 if server._server is None else 1)
+        os._exit(0 if (listening.fileno(), server._server) == (-1, None) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -200,6 +206,19 @@ def test_fork__leaves_no_lock_held_in_the_parent(running: int) -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert ask(running, "/metrics")[0] == 200
+
+
+def test_scrape__holds_forks_off_while_it_reads(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.OPS_METRICS_NETWORKS = ["127.0.0.0/8"]
+    held: list[bool] = []
+
+    def expose(*wanted: object) -> tuple[bytes, dict[str, str]]:
+        held.append(server._reading.locked())
+        return b"", {}
+
+    monkeypatch.setattr(server.exposition, "expose", expose)
+    answer("/metrics")
+    assert held == [True]
 
 
 def test_fork__waits_for_a_scrape_that_is_being_read(running: int) -> None:

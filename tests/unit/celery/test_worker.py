@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,12 +45,25 @@ class WorkController:
 COMMAND = ["/usr/bin/celery", "-A", "shop", "worker", "-c", "2"]
 
 
+def test_import__needs_no_settings() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    subprocess.run([sys.executable, "-c", "import django_ops.celery"], env=environment, check=True, timeout=60)
+
+
+def test_import__without_celery_says_what_to_install() -> None:
+    code = "import sys; sys.modules['celery'] = None; import django_ops.celery"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "pip install 'django-ops[celery]'" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "is_worker"),
     [
         (COMMAND, True),
         (["/lib/python/celery/__main__.py", "-A", "shop", "worker"], True),
         (["celery", "worker"], True),
+        ([*COMMAND, "--detach"], False),
+        ([*COMMAND, "-D"], False),
         (["/usr/bin/celery", "-A", "shop", "beat"], False),
         (["/usr/bin/celery", "-A", "shop", "inspect", "ping"], False),
         (["manage.py", "worker"], False),
