@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from time import perf_counter_ns
 from typing import Any, cast
 
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 from django.http.response import FileResponse, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.response import SimpleTemplateResponse
 
@@ -185,6 +185,9 @@ class Exchange:
             # Django cancels the task of a client that left, and swallows that while the body is sent
             if task is not None and task.cancelling():
                 self.disconnected = True
+        if isinstance(self.context.error, UnreadablePostError):
+            self.context.error = None  # no fault of the view: the client left while its body was read
+            self.disconnected = True
         if self.status < 300 and not (self.is_streaming or self.disconnected or self.context.error):
             self._finish(Outcome.OK)
             return

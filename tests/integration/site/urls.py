@@ -27,6 +27,7 @@ urlpatterns = [
     path("large-file", views.large_file, name="large-file"),
     path("bad-header", views.bad_header, name="bad-header"),
     path("query", views.query, name="query"),
+    path("host", views.host, name="host"),
     path("upload", views.upload, name="upload"),
     path("middleware-raises-late", views.ok, name="late"),
 ]

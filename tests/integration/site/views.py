@@ -173,4 +173,9 @@ def query(request):
 
 
 def upload(request):
+    logger.info("the upload begins")
     return HttpResponse(str(len(request.body)))
+
+
+def host(request):
+    return HttpResponse(request.get_host())
