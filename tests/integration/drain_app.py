@@ -3,6 +3,7 @@
 import os
 import time
 
+from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.urls import path
@@ -31,3 +32,8 @@ urlpatterns = [path("work", work)]
 def site():
     """Make the application; gunicorn calls it in each worker."""
     return get_wsgi_application()
+
+
+def asynchronous_site():
+    """Make the ASGI application."""
+    return get_asgi_application()

@@ -76,6 +76,17 @@ class Gunicorn:
         return (self.directory / f"{self.port}.log").read_text(errors="replace")
 
 
+class Uvicorn(Gunicorn):
+    """One uvicorn, which can be started and stopped the same way."""
+
+    def __init__(self, directory: Path, workers: str, **environment: str) -> None:
+        super().__init__(directory, "sync", **environment)
+        self.command = [
+            sys.executable, "-m", "uvicorn", "--factory", "tests.integration.drain_app:asynchronous_site",
+            "--host", HOST, "--port", str(self.port), "--workers", workers, "--lifespan", "off",
+        ]  # fmt: skip
+
+
 def request(port: int, method: str, path: str, timeout: float = 10.0, host: str = "only.this.example") -> int:
     """Send one request over a new connection, and return the status of the whole answer."""
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.gunicorns import Balancer, Clients, Gunicorn, KeptOpen, gunicorns, has_ended, request
+from tests.integration.gunicorns import Balancer, Clients, Gunicorn, KeptOpen, Uvicorn, gunicorns, has_ended, request
 from tests.integration.services import HOST, MissingProgramError, free_port, running, wait_until
 
 WORKER_CLASSES = ["sync", "gthread"]
@@ -89,6 +90,24 @@ def test_term__liveness_stays_well(server):
     server.tell(signal.SIGTERM)
     wait_until(lambda: server.probe() == 503, "readiness answers 503", 0.9)
     assert server.probe("/livez") == 200
+
+
+def test_term__kept_connections_are_told_to_go(directory):
+    server = Gunicorn(directory, "gthread")
+    with gunicorns(server):
+        connection = http.client.HTTPConnection(HOST, server.port, timeout=10)
+        assert _says_close(connection) is False
+        server.tell(signal.SIGTERM)
+        wait_until(lambda: server.probe() == 503, "readiness answers 503", 0.9)
+        assert _says_close(connection) is True
+        connection.close()
+
+
+def _says_close(connection: http.client.HTTPConnection) -> bool:
+    connection.request("GET", "/work", headers={"Host": "only.this.example"})
+    response = connection.getresponse()
+    response.read()
+    return response.will_close
 
 
 def test_term__stops_after_the_wait(server):
@@ -189,6 +208,26 @@ def test_ops_drain__term_does_not_wait_again(directory):
         server.tell(signal.SIGTERM)
         assert server.process.wait(10) == 0
         assert time.monotonic() - begun < 2.0
+
+
+@pytest.fixture(params=["1", "2"], ids=["one process", "two workers"])
+def uvicorn(request, directory):
+    """A uvicorn of the same site, which has never heard of us."""
+    server = Uvicorn(directory, request.param, TEST_DRAIN_FILE=str(directory / "draining"))
+    with gunicorns(server):
+        yield server
+
+
+def test_ops_drain__drains_uvicorn(uvicorn):
+    assert _manage(uvicorn, "--wait", "0").returncode == 0
+    assert {uvicorn.probe() for _ in range(10)} == {503}
+    assert uvicorn.probe("/livez") == 200
+
+
+def test_ops_drain__undone_for_uvicorn(uvicorn):
+    _manage(uvicorn, "--wait", "0")
+    _manage(uvicorn, "--undo")
+    assert {uvicorn.probe() for _ in range(10)} == {200}
 
 
 def _body(server: Gunicorn, path: str) -> str:

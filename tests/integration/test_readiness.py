@@ -238,7 +238,11 @@ def test_redis__there(redis_server, cache):
     assert in_thread(write_and_read, "default") is None
 
 
-def test_redis__leaves_no_connection_open(redis_server, cache):
+def test_redis__leaves_no_connection_open(redis_server, cache, monkeypatch):
+    """Not even to the garbage collector."""
+    module = sys.modules["django_ops.health.checks.cache"]
+    kept, make = [], module._client
+    monkeypatch.setattr(module, "_client", lambda *arguments: kept.append(make(*arguments)) or kept[-1])
     cache("redis.RedisCache", redis_server.url)
     before = clients(redis_server)
     for _ in range(20):

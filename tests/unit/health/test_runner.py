@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import select
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -337,8 +339,11 @@ def test_fork__child_neither_waits_for_nor_answers_with_its_parents_checks(setti
         os._exit(0)
     os.close(write_end)
     try:
+        answered, _, _ = select.select([read_end], [], [], WAIT_SECONDS)
+        assert answered, "the child waits for its parent's check"
         assert os.read(read_end, 100) == b"ok"
     finally:
         os.close(read_end)
+        os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         readiness.reset()
