@@ -24,10 +24,10 @@ SCRATCH_BYTES = 2 << 30
 
 
 class Effort(NamedTuple):
-    """How often to measure. The usual one takes about seven minutes on two cores."""
+    """How often to measure. The usual one takes about six minutes on two quiet cores."""
 
-    request_rounds: int = 200
-    extra_rounds: int = 100
+    request_rounds: int = 150
+    extra_rounds: int = 60
     requests: dict[str, int] = {"wsgi": 150, "asgi": 75}
     scrape_rounds: int = 21
     recycles: tuple[int, ...] = scrape.RECYCLES
