@@ -65,6 +65,18 @@ def test_modules__exist(page: Path) -> None:
     assert {name for name in named if not (TOP / "django_ops" / name).exists()} == set()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_tests_that_a_page_names__exist(page: Path) -> None:
+    named = re.findall(r"`((?:unit|integration|contract)/[\w/]+\.py)::(test_\w+)`", page.read_text(encoding="utf-8"))
+    missing = [
+        f"{file}::{test}"
+        for file, test in named
+        if not (TOP / "tests" / file).exists()
+        or not re.search(rf"def {test}\(", (TOP / "tests" / file).read_text(encoding="utf-8"))
+    ]
+    assert missing == []
+
+
 def test_readme__is_short() -> None:
     assert len((TOP / "README.md").read_text(encoding="utf-8").splitlines()) < 150
 
