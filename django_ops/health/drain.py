@@ -32,6 +32,11 @@ def is_draining() -> bool:
     return board.stopping or _file_applies()
 
 
+def has_begun() -> bool:
+    """Tell the same at a tenth of the cost, once the master or a probe knows: for use in each request."""
+    return board.stopping or board.seen_at != 0.0
+
+
 def observe() -> bool:
     """Tell the same to a probe, and remember since when probes know."""
     watch(drain_file())

@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 
 from django_ops.conf import Configuration, conf
+from django_ops.health import drain
 from django_ops.health.drain import board
 from django_ops.health.listener import Listeners
 
@@ -34,14 +35,16 @@ class DrainThenStop:
 
     def __call__(self) -> None:
         """Begin to drain and come back later; then, or when there is no reason to wait, stop."""
+        wait_seconds = self._wait_seconds()
         if self._is_upgrading() or (board.stopping and not self._waited):
             self.stop()  # at once: somebody else answers on this listener, or SIGTERM came twice
-            return
-        wait_seconds = self._wait_seconds()
-        if self._waited or wait_seconds <= 0:
+        elif self._waited or wait_seconds <= 0:
             self._close_listeners()
             self.stop()
-            return
+        else:
+            self._begin(wait_seconds)
+
+    def _begin(self, wait_seconds: float) -> None:
         board.stopping = True
         self.server.log.info("Draining: /readyz answers 503 and requests are served for %.1f s", wait_seconds)
         signal.signal(signal.SIGALRM, self._come_back)
@@ -100,7 +103,7 @@ def close_connection(worker: Any, request: Any) -> None:
     A balancer that keeps connections open would send its next request over one that is about to go. gunicorn
     takes no such header from an application.
     """
-    if board.stopping or board.seen_at:
+    if drain.has_begun():
         request.must_close = True
 
 

@@ -161,6 +161,22 @@ def test_end__file_that_cannot_be_removed(settings, tmp_path):
         drain.end()
 
 
+def test_has_begun__not_at_first():
+    assert not drain.has_begun()
+
+
+def test_has_begun__when_the_master_stops(board):
+    board.stopping = True
+    assert drain.has_begun()
+
+
+def test_has_begun__when_a_probe_has_seen_the_file(drain_file):
+    drain_file.touch()
+    assert not drain.has_begun()
+    drain.observe()
+    assert drain.has_begun()
+
+
 def test_observe__tells_probes(drain_file):
     drain_file.touch()
     assert drain.observe()

@@ -97,7 +97,7 @@ def test_report__unusable_entry_is_a_failure(use):
 
 
 def test_report__unusable_cache_seconds_leave_nobody_waiting(use):
-    assert use(Counting(), cache_seconds="1").report().status is Status.OK
+    assert use(Counting(), cache_seconds="soon").report().status is Status.OK
 
 
 def test_report__unusable_timeout_leaves_nobody_waiting(use):
@@ -294,6 +294,32 @@ def test_thread__none_to_be_had_is_a_failure(use, monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert "can't start new thread" in runner.report().results[0].summary
+
+
+def test_thread__none_left_for_a_check_is_its_failure(use, monkeypatch):
+    runner = use(Counting())
+    start = threading.Thread.start
+
+    def refuse(self):
+        if self.name != "django-ops-readyz":
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    (result,) = runner.report().results
+    assert (result.name, result.summary) == (
+        "tests.unit.health.test_runner.Counting",
+        "RuntimeError: can't start new thread",
+    )
+
+
+def test_thread__connection_that_cannot_be_closed_is_no_failure(use):
+    from django.db import connections
+
+    def query():
+        connections["default"].close = lambda: 1 / 0
+
+    assert use(query).report().status is Status.OK
 
 
 def test_thread__closes_what_the_check_opened(use):
