@@ -40,6 +40,11 @@ class AsyncCache(BaseCache):
     async def aset(self, key, value, timeout=None, version=None):
         self.content[key] = value
 
+    async def aset_many(self, data, timeout=None, version=None):
+        for key, value in data.items():
+            await self.aset(key, value, timeout, version)
+        return []
+
     async def aincr(self, key, delta=1, version=None):
         raise ValueError("no such key")
 

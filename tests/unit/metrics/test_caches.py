@@ -202,6 +202,23 @@ def test_async_backend__is_timed_once():
     assert timed("async") == {("set", 1.0)}
 
 
+def test_get_many__that_fails_counts_each_key():
+    with pytest.raises(ConnectionError):
+        caches["failing"].get_many(["a", "b"])
+    assert look_ups("failing") == (2.0, 0.0, 0.0, 2.0)
+
+
+def test_operation__that_is_built_of_others_is_timed_once():
+    with pytest.raises(ConnectionError):
+        caches["failing"].get_many(["a", "b"])
+    assert timed("failing") == {("get_many", 1.0)}
+
+
+def test_async_operation__that_is_built_of_others_is_timed_once():
+    asyncio.run(caches["async"].aset_many({"a": 1, "b": 2}))
+    assert timed("async") == {("set_many", 1.0)}
+
+
 def test_async_backend__that_fails_is_counted():
     with pytest.raises(ConnectionError):
         asyncio.run(caches["async"].aget("fail"))
@@ -281,10 +298,19 @@ def test_install__twice_counts_once():
     assert look_ups("default")[0] == 1.0
 
 
-def test_install__counts_caches_that_are_open_already():
-    cache = LocMemCache("open", {})
-    counted.count_operations(cache, "open")
-    cache.get("key")
+@pytest.fixture
+def not_installed(monkeypatch):
+    """Django's caches as they were before anything was installed."""
+    original = caches.create_connection.__wrapped__
+    monkeypatch.setattr(caches, "create_connection", original)
+
+
+def test_install__counts_caches_that_are_open_already(not_installed, settings):
+    settings.CACHES = {**settings.CACHES, "open": settings.CACHES["default"]}
+    caches["open"].get("key")
+    assert look_ups("open")[0] == 0.0
+    counted.install()
+    caches["open"].get("key")
     assert look_ups("open")[0] == 1.0
 
 

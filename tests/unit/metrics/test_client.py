@@ -243,6 +243,27 @@ def test_identify__is_the_slot(slot_directory):
     assert (str(client.identify()), client.named()) == (slot.label(), slot.label())
 
 
+def test_name__equals_nothing_but_itself():
+    """So that prometheus_client opens its files anew in a child that gets the number of its parent."""
+    name = client._Name("0")
+    assert name == name
+    assert name != client._Name("0")
+    assert not name != name  # noqa: SIM202
+    assert not name == client._Name("0")  # noqa: SIM201
+
+
+def test_change_of_slot__lets_go_of_the_name(slot_directory):
+    client.identify()
+    client._forget()
+    assert client.named() == ""
+
+
+def test_slot__that_cannot_be_claimed_does_not_keep_the_store_from_opening(slot_directory, caplog):
+    slot_directory.write_text("")
+    catalog.AJAX.inc()
+    assert value(catalog.AJAX.name) == 1.0
+
+
 def test_prepare__keeps_a_file_that_can_be_read(tmp_path):
     path = Path(tmp_path / "counter_0.db")
     file = MmapedDict(str(path))

@@ -176,3 +176,12 @@ def test_engine_of_django_prometheus__tells_the_context(connect):
     finally:
         current.reset(token)
     assert context.db_count == 1
+
+
+def test_statement__while_a_full_disk_has_no_room_for_it_is_not_remembered(connection, store, monkeypatch):
+    """The place that it is given then is read by nobody; there may be room later."""
+    run(connection, "SELECT 1")
+    store.caches.clear()
+    monkeypatch.setattr(catalog.DB_DURATION, "is_known", lambda *arguments: False)
+    run(connection, "SELECT 1")
+    assert store.cache("databases") == {}

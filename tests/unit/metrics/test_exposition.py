@@ -58,6 +58,10 @@ def traffic(registry):
     catalog.READY.set(0.5)
     ClientCounter("shop_orders", 'With a "quote"\nand a line.', ["kind"], registry=registry).labels('a"b').inc()
     ClientHistogram("shop_seconds", "Another.", registry=registry).observe(0.3)
+    theirs = ClientCounter("django_db_execute_total", "Theirs.", ["alias", "vendor"], registry=registry)
+    theirs.labels("theirs", "sqlite").inc(3)
+    catalog.DB_EXECUTE.inc("ours", "sqlite")
+    ClientGauge("django_ops_ready", "Theirs, of another meaning.", ["place"], registry=registry).labels("here").set(2)
 
 
 @pytest.mark.parametrize("accept", ACCEPTS)
@@ -223,12 +227,15 @@ def test_family_of_others__of_another_type_gives_way(registry, name):
 
 
 @pytest.mark.parametrize("accept", ["", OPEN_METRICS])
-def test_each_family__stands_once(traffic, registry, accept):
-    ClientCounter("django_db_execute_total", "Theirs.", ["alias", "vendor"], registry=registry).labels("a", "b").inc()
-    catalog.DB_EXECUTE.inc("ours", "sqlite")
+def test_each_family__stands_once(traffic, accept):
     body = exposition.expose(accept, "", [])[0].decode()
     types = [line for line in body.splitlines() if line.startswith("# TYPE")]
     assert len(types) == len(set(types))
+
+
+def test_merged_vectors__are_the_numbers_by_key():
+    catalog.AJAX.inc()
+    assert exposition.merged_vectors()[(catalog.AJAX.name,)] == [1.0]
 
 
 def test_created_series__are_absent():

@@ -1,3 +1,4 @@
+import sys
 import threading
 
 import pytest
@@ -115,6 +116,8 @@ def test_limit__of_the_counter_of_folded_values_counts_nothing_itself(settings):
 
 def test_limit__holds_for_threads_that_race(settings):
     settings.OPS_METRICS_LABEL_LIMIT = 5
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
     barrier = threading.Barrier(8)
 
     def count(thread: int) -> None:
@@ -127,6 +130,7 @@ def test_limit__holds_for_threads_that_race(settings):
         thread.start()
     for thread in threads:
         thread.join(30)
+    sys.setswitchinterval(interval)
     assert len(labels_of(catalog.LOG_RECORDS_DROPPED.name, "reason")) == 6
     assert sum(count for (name, _), count in series().items() if name == catalog.LOG_RECORDS_DROPPED.name) == 1600
 
