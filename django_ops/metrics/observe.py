@@ -26,6 +26,8 @@ class _Cell(NamedTuple):
     latency_by_view: int
     request_bytes: int
     response_bytes: int
+    queue: int
+    queries: int
 
 
 def request_began() -> None:
@@ -70,7 +72,13 @@ def observe_request(record: RequestRecord) -> None:
         buffer[cell.request_bytes + size_sum] += record.request_bytes
         buffer[cell.response_bytes + bisect_left(sizes, record.response_bytes)] += 1.0
         buffer[cell.response_bytes + size_sum] += record.response_bytes
-    if record.streaming or record.error is not None or record.queue_ns is not None or record.db_count:
+        if record.db_count:
+            buffer[cell.queries] += record.db_count
+        if record.queue_ns is not None:
+            queue_seconds = record.queue_ns * _SECONDS
+            buffer[cell.queue + bisect_left(cell.latency_bounds, queue_seconds)] += 1.0
+            buffer[cell.queue + latency_sum] += queue_seconds
+    if record.streaming or record.error is not None:
         _observe_rare(record)
 
 
@@ -107,13 +115,14 @@ def _request_cell(store: Store, record: RequestRecord, key: tuple[object, ...]) 
         latency_by_view=catalog.LATENCY_BY_VIEW.offset(store, view, method),
         request_bytes=catalog.REQUEST_BYTES.offset(store),
         response_bytes=catalog.RESPONSE_BYTES.offset(store),
+        queue=catalog.QUEUE_SECONDS.offset(store),
+        queries=catalog.QUERIES_BY_VIEW.offset(store, view),
     )
     # a folded value must be counted as folded each time, and invented ones must not fill the memory
+    counted += [(catalog.LATENCY_BY_VIEW, (view, method)), (catalog.QUERIES_BY_VIEW, (view,))]
     if not is_status:
         on_fold(catalog.RESPONSES_BY_STATUS.name, "status")
-    elif catalog.LATENCY_BY_VIEW.is_known(store, view, method) and all(
-        family.is_known(store, *values) for family, values in counted
-    ):
+    elif all(family.is_known(store, *values) for family, values in counted):
         store.cache("requests")[key] = cell
     return cell
 
@@ -124,10 +133,6 @@ def _observe_rare(record: RequestRecord) -> None:
         catalog.STREAM_SECONDS.observe(record.duration_ns * _SECONDS, view)
         catalog.STREAM_FIRST_BYTE_SECONDS.observe(record.first_byte_ns * _SECONDS, view)
         catalog.STREAM_BYTES.inc(view, amount=record.response_bytes)
-    if record.queue_ns is not None:
-        catalog.QUEUE_SECONDS.observe(record.queue_ns * _SECONDS)
-    if record.db_count:
-        catalog.QUERIES_BY_VIEW.inc(view, amount=record.db_count)
     if record.outcome is Outcome.EXCEPTION:
         catalog.EXCEPTIONS_BY_TYPE.inc(type(record.error).__name__)
         catalog.EXCEPTIONS_BY_VIEW.inc(view)
