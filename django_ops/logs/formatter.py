@@ -16,7 +16,14 @@ from django_ops.logs.fields import ECS_VERSION, LONGEST_LINE_BYTES
 from django_ops.logs.labels import LabelMaker
 from django_ops.logs.line import Document, Source, log_line, request_line, task_line, timestamp
 from django_ops.logs.message import LONGEST_MESSAGE, message_of
-from django_ops.logs.records import ATTRIBUTE, PLAIN_ATTRIBUTES, REQUEST_MESSAGE, STANDARD_ATTRIBUTES, TASK_MESSAGE
+from django_ops.logs.records import (
+    ATTRIBUTE,
+    PLAIN_ATTRIBUTES,
+    REQUEST_LOGGER,
+    REQUEST_MESSAGE,
+    STANDARD_ATTRIBUTES,
+    TASK_MESSAGE,
+)
 from django_ops.logs.service import origin
 from django_ops.logs.shrink import bounded
 from django_ops.record.context import current
@@ -64,6 +71,15 @@ class LineFormatter(OrjsonFormatter):
                 return _last_resort(error)
             except Exception:
                 return _constant_line()
+
+
+def line_of_request(record: RequestRecord, level: int, longest_bytes: int = LONGEST_LINE_BYTES) -> bytes:
+    """Return the line of a request that raised nothing, as if a LogRecord had carried it. Raises nothing else."""
+    try:
+        when = record.started_at + record.duration_ns * 1e-9
+        return encode(request_line(record, origin(), when, LEVELS[level], REQUEST_LOGGER), longest_bytes)
+    except Exception as error:
+        return _last_resort(error)
 
 
 def _line_of_ours(record: logging.LogRecord, attributes: dict[str, Any], ours: Any) -> Document:

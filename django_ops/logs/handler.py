@@ -8,8 +8,9 @@ import weakref
 
 from django_ops.logs import loss
 from django_ops.logs.fields import LONGEST_LINE_BYTES
-from django_ops.logs.formatter import LineFormatter
+from django_ops.logs.formatter import LineFormatter, line_of_request
 from django_ops.record import slot
+from django_ops.record.request import RequestRecord
 
 _DJANGO_REQUEST = "django.request"
 
@@ -45,6 +46,24 @@ class LineHandler(logging.Handler):
             record = verdict
         self.emit(record)
         return record
+
+    def is_plain(self) -> bool:
+        """Tell whether nobody has changed what this handler does with a record."""
+        return (
+            type(self.formatter) is LineFormatter
+            and not self.filters
+            and self.level == logging.NOTSET
+            and self.lock is not None
+        )
+
+    def write_request(self, record: RequestRecord, level: int) -> None:
+        """Write the line of a request that raised nothing; only where this `is_plain`."""
+        try:
+            line = line_of_request(record, level, self.longest_bytes)
+            with self.lock:  # type: ignore[union-attr]
+                self.write_line(line)
+        except Exception as error:
+            loss.drop(loss.ERROR, 1, f"{type(self).__name__} raised {type(error).__name__}")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write `record`, without asking the filters."""

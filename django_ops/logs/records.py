@@ -1,4 +1,4 @@
-"""Sends a finished request or task to Python's logging, as a LogRecord that filters and handlers can use."""
+"""A finished request or task as a LogRecord, which anybody's filters and handlers can use."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from threading import current_thread
 from typing import Any
 
 from django_ops.record import slot
-from django_ops.record.outcome import Outcome
 from django_ops.record.request import RequestRecord
-from django_ops.record.task import TaskOutcome, TaskRecord
+from django_ops.record.task import TaskRecord
 
 REQUEST_LOGGER = "django_ops.request"
 TASK_LOGGER = "django_ops.task"
@@ -25,45 +24,8 @@ STANDARD_ATTRIBUTES = frozenset(logging.makeLogRecord({}).__dict__) | {"message"
 #: How many attributes our records have when nobody has added any.
 PLAIN_ATTRIBUTES = len(logging.makeLogRecord({}).__dict__) + 1
 
-_request_logger = logging.getLogger(REQUEST_LOGGER)
-_task_logger = logging.getLogger(TASK_LOGGER)
 
-# an attribute of an Enum is slow to look up
-_OK, _EXCEPTION, _DISCONNECT, _CANCELLED = (
-    Outcome.OK,
-    Outcome.EXCEPTION,
-    Outcome.DISCONNECT,
-    Outcome.CANCELLED,
-)
-_TASK_LEVELS = {TaskOutcome.SUCCESS: logging.INFO, TaskOutcome.FAILURE: logging.ERROR}
-
-
-def emit_request(record: RequestRecord) -> None:
-    """Log a finished request: at ERROR for 5xx and exceptions, WARNING for 4xx and clients that left, else INFO."""
-    status = record.status
-    outcome = record.outcome
-    if status < 400 and outcome is _OK:
-        level = logging.INFO
-    elif status >= 500 or outcome is _EXCEPTION:
-        level = logging.ERROR
-    elif status >= 400 or outcome is _DISCONNECT or outcome is _CANCELLED:
-        level = logging.WARNING
-    else:
-        level = logging.INFO
-    if _request_logger.isEnabledFor(level):
-        arguments = (record.method, record.path, status, record.duration_ns // 1_000_000)
-        _request_logger.handle(_log_record(REQUEST_LOGGER, level, REQUEST_MESSAGE, arguments, record))
-
-
-def emit_task(record: TaskRecord) -> None:
-    """Log a finished run of a task: at INFO for a success, ERROR for a failure, else WARNING."""
-    level = _TASK_LEVELS.get(record.outcome, logging.WARNING)
-    if _task_logger.isEnabledFor(level):
-        arguments = (record.name, record.outcome, record.duration_ns // 1_000_000)
-        _task_logger.handle(_log_record(TASK_LOGGER, level, TASK_MESSAGE, arguments, record))
-
-
-def _log_record(
+def log_record(
     name: str, level: int, message: str, arguments: tuple[Any, ...], record: RequestRecord | TaskRecord
 ) -> logging.LogRecord:
     """Make what `Logger.makeRecord` makes, at a fifth of its cost: the caller need not be searched for."""

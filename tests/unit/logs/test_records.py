@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from django_ops.logs.records import PLAIN_ATTRIBUTES, STANDARD_ATTRIBUTES, emit_request, emit_task
+from django_ops.logs.emit import emit_request, emit_task
+from django_ops.logs.records import PLAIN_ATTRIBUTES, STANDARD_ATTRIBUTES
 from django_ops.record.outcome import Outcome
 from django_ops.record.task import TaskOutcome
 from tests.unit.logs.examples import REQUEST, STARTED_AT, TASK, raised
