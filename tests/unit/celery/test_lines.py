@@ -16,6 +16,9 @@ from django_ops.record.task import TaskRecord
 from tests.unit.celery.conftest import run, task_of
 from tests.unit.celery.test_parent import LOST, Request, lose
 
+#: Since Django 6.0 a setting that changes is applied at once: one that disables loggers would reach other tests.
+SITE_LOGGING = {"version": 1, "disable_existing_loggers": False}
+
 
 def passes(logger: str, text: object, *values: Any, **extra: Any) -> bool:
     """Tell whether a record of this logger gets past its filters."""
@@ -28,9 +31,9 @@ def test_setup_logging__is_taken_from_celery() -> None:
 
 
 def test_setup_logging__leaves_the_site_s_logging(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.LOGGING = SITE_LOGGING
     configured: list[Any] = []
     monkeypatch.setattr(lines.logging.config, "dictConfig", configured.append)
-    settings.LOGGING = {"version": 1}
     signals.setup_logging.send(sender=None)
     assert configured == []
 
@@ -38,23 +41,23 @@ def test_setup_logging__leaves_the_site_s_logging(settings: Settings, monkeypatc
 def test_setup_logging__leaves_logging_that_the_site_does_itself(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings.LOGGING, settings.LOGGING_CONFIG = {}, None
     configured: list[Any] = []
     monkeypatch.setattr(lines.logging.config, "dictConfig", configured.append)
-    settings.LOGGING, settings.LOGGING_CONFIG = {}, None
     signals.setup_logging.send(sender=None)
     assert configured == []
 
 
 def test_setup_logging__of_a_site_without_any_is_ours(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.LOGGING = {}
     configured: list[Any] = []
     monkeypatch.setattr(lines.logging.config, "dictConfig", configured.append)
-    settings.LOGGING = {}
     signals.setup_logging.send(sender=None)
     assert [dict(given)["root"]["level"] for given in configured] == ["INFO"]
 
 
 def test_setup_logging__brings_the_pool_s_errors_into_the_log(settings: Settings) -> None:
-    settings.LOGGING = {"version": 1}
+    settings.LOGGING = SITE_LOGGING
     signals.setup_logging.send(sender=None)
     pool = pool_util.get_logger()
     assert (pool.propagate, pool.level) == (True, logging.ERROR)
