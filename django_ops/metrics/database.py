@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -48,6 +49,18 @@ def _wrap(connection: BaseDatabaseWrapper) -> None:
     if count_statement not in connection.execute_wrappers:
         # at the front, and so the outermost: `connection.execute_wrapper()` appends, and takes the last one off again
         connection.execute_wrappers.insert(0, count_statement)
+
+
+@contextmanager
+def uncounted(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Count no statement of this connection within the block. Raises what connecting raises."""
+    connection.ensure_connection()
+    before = list(connection.execute_wrappers)
+    connection.execute_wrappers[:] = [wrapper for wrapper in before if wrapper is not count_statement]
+    try:
+        yield
+    finally:
+        connection.execute_wrappers[:] = before
 
 
 def _count_connection_errors() -> None:

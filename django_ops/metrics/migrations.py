@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from django_ops.conf import conf
 from django_ops.metrics import catalog
-from django_ops.metrics.database import count_statement
+from django_ops.metrics.database import uncounted
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +51,9 @@ def look_up() -> None:
         if isinstance(connection, DummyDatabaseWrapper):
             continue
         try:
-            # a scrape is not counted itself: not as statements either
-            connection.ensure_connection()
-            if count_statement in connection.execute_wrappers:
-                connection.execute_wrappers.remove(count_statement)
-            executor = MigrationExecutor(connection)
-            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+            with uncounted(connection):  # a scrape is not counted itself: not as statements either
+                executor = MigrationExecutor(connection)
+                plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
             catalog.MIGRATIONS_UNAPPLIED.set(len(plan), alias)
             catalog.MIGRATIONS_APPLIED.set(len(executor.loader.applied_migrations), alias)
         except Exception as error:  # a database that is down, or a graph of migrations that is broken

@@ -1,3 +1,4 @@
+import contextlib
 import time
 
 import pytest
@@ -131,6 +132,21 @@ def test_context__learns_of_statements_and_time(connection):
 
 def test_statement_outside_of_requests__is_counted(connection):
     assert current.get() is None
+    before = counted("django_db_execute_total")
+    run(connection, "SELECT 1")
+    assert counted("django_db_execute_total") == before + 1.0
+
+
+def test_uncounted__counts_no_statement(connection):
+    before = counted("django_db_execute_total")
+    with database.uncounted(connection):
+        run(connection, "SELECT 1")
+    assert counted("django_db_execute_total") == before
+
+
+def test_uncounted__counts_again_afterwards(connection):
+    with contextlib.suppress(DatabaseError), database.uncounted(connection):
+        run(connection, "SELECT nothing")
     before = counted("django_db_execute_total")
     run(connection, "SELECT 1")
     assert counted("django_db_execute_total") == before + 1.0

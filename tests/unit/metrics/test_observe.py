@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -227,6 +229,26 @@ def test_store__that_is_new_is_used_at_once():
     stores.forget()
     serve()
     assert value("django_http_requests_before_middlewares_total") == 1.0
+
+
+def test_threads__lose_no_request():
+    """8 threads x 2,000 requests to views that are new to the store, and so make it grow."""
+    barrier = threading.Barrier(8)
+
+    def work(thread: int) -> None:
+        barrier.wait(10)
+        for number in range(2000):
+            serve(view=f"view-{number % 100}", status=200 + thread, db_count=1)
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert value("django_http_requests_before_middlewares_total") == 16_000.0
+    assert counts("django_http_responses_total_by_status_view_method_total") == 16_000.0
+    assert counts("django_ops_http_db_queries_total") == 16_000.0
+    assert value("django_ops_http_requests_in_progress") == 0.0
 
 
 @pytest.fixture(scope="module")
