@@ -108,37 +108,34 @@ class Exchange:
             self.bytes_sent = max(0, self.announced_bytes)
             self.exhausted = True
             return
-        chunks = response.streaming_content
-        response.streaming_content = (
-            self._afollowed(cast("AsyncIterator[bytes]", chunks))
-            if response.is_async
-            else self._followed(cast("Iterator[bytes]", chunks))
-        )
+        # not `streaming_content`, which refers to the response: a forgotten one would wait for the collector
+        parts = response._iterator  # type: ignore[attr-defined]
+        response.streaming_content = self._afollowed(parts) if response.is_async else self._followed(parts)
 
-    def _followed(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def _followed(self, parts: Iterator[Any]) -> Iterator[bytes]:
         try:
-            for chunk in chunks:
-                self._count(chunk)
-                yield chunk
+            for part in parts:
+                yield self._counted(part)
         except Exception as error:
             self.fail(error)
             raise
         self.exhausted = True
 
-    async def _afollowed(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _afollowed(self, parts: AsyncIterator[Any]) -> AsyncIterator[bytes]:
         try:
-            async for chunk in chunks:
-                self._count(chunk)
-                yield chunk
+            async for part in parts:
+                yield self._counted(part)
         except Exception as error:
             self.fail(error)
             raise
         self.exhausted = True
 
-    def _count(self, chunk: bytes) -> None:
+    def _counted(self, part: Any) -> bytes:
+        chunk = part if type(part) is bytes else facts.as_bytes(part, self.charset)
         if not self.bytes_sent:
             self.first_byte_ns = perf_counter_ns() - self.started_ns
         self.bytes_sent += len(chunk)
+        return chunk
 
     def is_last_part(self, passed_bytes: int, more: bool) -> bool:
         """Tell whether a client has all of a body of several parts when so many bytes have been sent (ASGI)."""

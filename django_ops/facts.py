@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
@@ -56,27 +57,40 @@ class Rules:
 
 def scheme(request: HttpRequest) -> str:
     """Return http or https, as Django sees it through SECURE_PROXY_SSL_HEADER."""
-    return "https" if request.scheme == "https" else "http"
+    try:
+        return "https" if request.scheme == "https" else "http"
+    except ImproperlyConfigured:  # SECURE_PROXY_SSL_HEADER is no pair: that is for Django to tell
+        return "http"
 
 
 def content_length(meta: Mapping[str, Any]) -> int:
     """Return the announced size of the request's body in bytes; 0 for none, or for what is no number."""
     text = meta.get("CONTENT_LENGTH")
-    # isdecimal alone accepts other scripts' digits; a number of 20 digits is no size
-    return int(text) if text and len(text) < 20 and text.isascii() and text.isdecimal() else 0
+    # isdecimal alone accepts other scripts' digits; 19 digits may be more than Elasticsearch's long holds
+    return int(text) if text and len(text) < 19 and text.isascii() and text.isdecimal() else 0
 
 
 def charset(response: HttpResponseBase | None) -> str:
     """Return the response's charset, as `HttpResponse.charset` finds it."""
     if response is None:
         return ""
+    explicit: str | None = response._charset  # type: ignore[attr-defined]
+    if explicit is not None:
+        return explicit
     content_type = response.headers.get("Content-Type", "")
     known = _charsets.get(content_type)
     if known is None:
         known = str(response.charset)
-        if len(_charsets) < _MOST_CHARSETS and response._charset is None:  # type: ignore[attr-defined]
+        if len(_charsets) < _MOST_CHARSETS:
             _charsets[content_type] = known
     return known
+
+
+def as_bytes(part: Any, charset: str) -> bytes:
+    """Return a part of a body as `HttpResponse.make_bytes` makes it."""
+    if isinstance(part, (bytes, memoryview)):
+        return bytes(part)
+    return bytes((part if isinstance(part, str) else str(part)).encode(charset))
 
 
 def template(response: HttpResponseBase | None) -> str | None:
@@ -103,7 +117,10 @@ def user_id(request: HttpRequest) -> str | None:
             user = None
     if user is None:
         user = getattr(request, "_acached_user", None)
-    if user is None or not getattr(user, "is_authenticated", False):
+    try:
+        if user is None or not user.is_authenticated:
+            return None
+        key = user.pk
+        return None if key is None else str(key)
+    except Exception:  # whatever the application calls a user; its request is told of all the same
         return None
-    key = user.pk
-    return None if key is None else str(key)

@@ -334,8 +334,8 @@ TOKENS = st.sampled_from(
     [
         b"GET", b"POST", b" ", b"/ok", b"/missing?x", b"/stream", b" HTTP/1.1", b" HTTP/1.0", b"\r\n", b"\n", b"\r",
         b":", b"Host: 127.0.0.1", b"Content-Length: 5", b"Transfer-Encoding: chunked", b"X-Request-ID: ",
-        b"traceparent: ", b"Cookie: ", b"%00", b"\x00", b"\xff", b"Connection: keep-alive", b"Upgrade: h2c", b"Expect: 100-continue",
-        b"0\r\n\r\n", b"5\r\nhello\r\n", b"\r\n\r\n",
+        b"traceparent: ", b"Cookie: ", b"%00", b"\x00", b"\xff", b"Connection: keep-alive", b"Upgrade: h2c",
+        b"Expect: 100-continue", b"0\r\n\r\n", b"5\r\nhello\r\n", b"\r\n\r\n",
     ]
 )  # fmt: skip
 NAMES = st.sampled_from(

@@ -1,0 +1,231 @@
+"""What a record needs to know, read without a query or a side effect."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpResponse, StreamingHttpResponse
+from django.template import engines
+from django.template.response import TemplateResponse
+from django.test import RequestFactory
+from django.utils.functional import SimpleLazyObject
+
+from django_ops import facts
+from django_ops.facts import Rules
+
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+PROXY = {"REMOTE_ADDR": "10.0.0.2"}
+
+
+@pytest.fixture
+def rules(settings):
+    settings.OPS_TRUSTED_PROXIES = ["10.0.0.0/8"]
+    return Rules()
+
+
+@pytest.fixture
+def request_():
+    return RequestFactory().get("/")
+
+
+def test_identity__of_a_trusted_proxy_is_taken(rules):
+    assert rules.identity({**PROXY, "HTTP_X_REQUEST_ID": "abc-1"}).request_id == "abc-1"
+
+
+def test_identity__of_a_stranger_is_not(rules):
+    assert rules.identity({"REMOTE_ADDR": "192.0.2.1", "HTTP_X_REQUEST_ID": "abc-1"}).request_id != "abc-1"
+
+
+def test_identity__of_a_socket_is_taken_where_it_is_trusted(settings):
+    settings.OPS_TRUSTED_PROXIES = ["unix"]
+    assert Rules().identity({"REMOTE_ADDR": "", "HTTP_X_REQUEST_ID": "abc-1"}).request_id == "abc-1"
+
+
+def test_identity__a_trace_outweighs_the_id(rules):
+    identity = rules.identity({**PROXY, "HTTP_X_REQUEST_ID": "abc-1", "HTTP_TRACEPARENT": TRACEPARENT})
+    assert (identity.request_id, identity.trace_id) == (TRACE_ID, TRACE_ID)
+
+
+def test_identity__a_trace_is_taken_from_anybody(rules):
+    assert rules.identity({"REMOTE_ADDR": "192.0.2.1", "HTTP_TRACEPARENT": TRACEPARENT}).trace_id == TRACE_ID
+
+
+def test_identity__has_a_span_of_its_own(rules):
+    assert rules.identity({"HTTP_TRACEPARENT": TRACEPARENT}).span_id != "00f067aa0ba902b7"
+
+
+def test_identity__without_headers_is_new(rules):
+    assert rules.identity({}) != rules.identity({})
+
+
+def test_identity__without_a_peer_is_new(rules):
+    assert rules.identity({"HTTP_X_REQUEST_ID": "abc-1"}).request_id != "abc-1"
+
+
+@pytest.fixture
+def span(monkeypatch):
+    """A span of OpenTelemetry, whose ids begin with zeros."""
+    context = SimpleNamespace(is_valid=True, trace_id=0xABC, span_id=0xDEF)
+    trace = ModuleType("opentelemetry.trace")
+    trace.get_current_span = lambda: SimpleNamespace(get_span_context=lambda: context)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", trace)
+    return context
+
+
+def test_span__gives_its_ids(rules, span):
+    identity = rules.identity({})
+    assert identity == ("0" * 29 + "abc", "0" * 29 + "abc", "0" * 13 + "def")
+
+
+def test_span__leaves_the_request_id_of_the_proxy(rules, span):
+    identity = rules.identity({**PROXY, "HTTP_X_REQUEST_ID": "abc-1"})
+    assert identity == ("abc-1", "0" * 29 + "abc", "0" * 13 + "def")
+
+
+def test_span__that_is_none_counts_for_nothing(rules, span):
+    span.is_valid = False
+    assert rules.identity({"HTTP_TRACEPARENT": TRACEPARENT}).trace_id == TRACE_ID
+
+
+def test_client_address__of_a_stranger_is_its_own(rules):
+    assert rules.client_address("192.0.2.1", "203.0.113.9") == "192.0.2.1"
+
+
+def test_client_address__behind_a_proxy(rules):
+    assert rules.client_address("10.0.0.2", "203.0.113.9") == "203.0.113.9"
+
+
+def test_client_address__of_a_long_header_is_not_remembered(rules):
+    long = ", ".join(["10.0.0.3"] * 50)
+    rules.client_address("10.0.0.2", f"203.0.113.9, {long}")
+    assert rules._client_behind_proxy.cache_info().currsize == 0
+
+
+def test_client_address__of_a_long_header_is_right(rules):
+    long = ", ".join(["10.0.0.3"] * 50)
+    assert rules.client_address("10.0.0.2", f"203.0.113.9, {long}") == "203.0.113.9"
+
+
+def test_client_address__memory_is_bounded(rules):
+    for number in range(2000):
+        rules.client_address("10.0.0.2", f"203.0.{number // 250}.{number % 250}")
+    assert rules._client_behind_proxy.cache_info().currsize <= 1024
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", 0), (None, 0), ("0", 0), ("17", 17), ("-1", 0), ("+1", 0), ("1e3", 0), ("x", 0), ("9" * 18, 10**18 - 1),
+     ("9" * 19, 0), ("\N{ARABIC-INDIC DIGIT FIVE}", 0), ("1 ", 0), ("1_0", 0)],
+)  # fmt: skip
+def test_content_length(text, expected):
+    assert facts.content_length({"CONTENT_LENGTH": text}) == expected
+
+
+def test_content_length__of_no_header():
+    assert facts.content_length({}) == 0
+
+
+def test_scheme__behind_a_proxy(settings):
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert facts.scheme(RequestFactory().get("/", HTTP_X_FORWARDED_PROTO="https")) == "https"
+
+
+def test_scheme__of_a_wrong_setting_raises_nothing(settings, request_):
+    settings.SECURE_PROXY_SSL_HEADER = "HTTP_X_FORWARDED_PROTO"
+    assert facts.scheme(request_) == "http"
+
+
+def test_charset__as_django_finds_it():
+    response = HttpResponse(content_type="text/plain; charset=latin-1")
+    assert facts.charset(response) == response.charset == "latin-1"
+
+
+def test_charset__by_default():
+    assert facts.charset(HttpResponse()) == "utf-8"
+
+
+def test_charset__that_is_given_outweighs_what_is_remembered():
+    facts.charset(HttpResponse(content_type="application/json"))
+    assert facts.charset(HttpResponse(content_type="application/json", charset="utf-16")) == "utf-16"
+
+
+def test_charset__of_no_response():
+    assert facts.charset(None) == ""
+
+
+def test_charset__memory_is_bounded(monkeypatch):
+    monkeypatch.setattr(facts, "_charsets", {})
+    for number in range(1000):
+        facts.charset(HttpResponse(content_type=f"text/x-{number}"))
+    assert len(facts._charsets) <= 256
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("page.html", "page.html"), (["a.html", "b.html"], "['a.html', 'b.html']")]
+)
+def test_template__by_name(request_, name, expected):
+    assert facts.template(TemplateResponse(request_, name)) == expected
+
+
+def test_template__that_is_an_object_shows_no_address(request_):
+    assert facts.template(TemplateResponse(request_, engines["django"].from_string("x"))) == "None"
+
+
+@pytest.mark.parametrize("response", [None, HttpResponse(), StreamingHttpResponse()])
+def test_template__of_another_response(response):
+    assert facts.template(response) is None
+
+
+def test_user__that_nobody_has_loaded_is_left_alone(request_):
+    def load():
+        raise AssertionError("the user was loaded")
+
+    request_.user = SimpleLazyObject(load)
+    assert facts.user_id(request_) is None
+
+
+def test_user__that_the_application_has_loaded(request_):
+    request_.user = SimpleLazyObject(lambda: User(pk=7))
+    assert request_.user.pk == 7
+    assert facts.user_id(request_) == "7"
+
+
+def test_user__that_is_no_lazy_object(request_):
+    request_.user = User(pk=8)
+    assert facts.user_id(request_) == "8"
+
+
+def test_user__that_was_awaited(request_):
+    request_.user = SimpleLazyObject(lambda: get_user(request_))
+    request_._acached_user = User(pk=9)
+    assert facts.user_id(request_) == "9"
+
+
+def test_user__who_logged_out_after_being_awaited(request_):
+    request_.user, request_._acached_user = AnonymousUser(), User(pk=9)
+    assert facts.user_id(request_) is None
+
+
+@pytest.mark.parametrize("user", [AnonymousUser(), User(), None, "somebody", object()])
+def test_user__that_is_none(request_, user):
+    request_.user = user
+    assert facts.user_id(request_) is None
+
+
+def test_user__of_a_request_without_authentication(request_):
+    assert facts.user_id(request_) is None
+
+
+def test_user__whose_key_raises(request_):
+    class Odd:
+        is_authenticated = True
+
+        @property
+        def pk(self):
+            raise RuntimeError
+
+    request_.user = Odd()
+    assert facts.user_id(request_) is None
