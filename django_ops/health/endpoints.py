@@ -68,6 +68,9 @@ def _method_not_allowed() -> HttpResponse:
 
 def _response(body: bytes, content_type: str, status: int = 200) -> HttpResponse:
     # with a content type given, HttpResponse looks at no setting
-    return HttpResponse(
+    response = HttpResponse(
         body, content_type, status, headers={"Cache-Control": "no-store", "Content-Length": str(len(body))}
     )
+    # or Django would log "Service Unavailable" at each probe; `readiness` tells of the change
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response

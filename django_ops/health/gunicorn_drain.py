@@ -21,8 +21,9 @@ from django_ops.health import drain
 from django_ops.health.drain import board
 from django_ops.health.listener import Listeners
 
-#: After so long each worker has taken note of its SIGTERM and accepts nothing more.
-_WORKERS_NOTICE_SECONDS = 0.5
+#: After so long each worker has taken note of its SIGTERM and accepts nothing more: gunicorn 23's gthread
+#: worker looks once a second. One that still accepted would end with an error, and its requests with it.
+_WORKERS_NOTICE_SECONDS = 2.0
 
 
 class DrainThenStop:

@@ -2,7 +2,7 @@
 
 A listener that is closed resets what waits in its queue. A proxy may have sent a request there, and may not send
 a POST again elsewhere, so its client gets a 502. So the kernel is told to overlook new connections first; they try
-again after a second and are then refused, which each proxy takes as "ask another server".
+again and are refused by then, which each proxy takes as "ask another server".
 """
 
 from __future__ import annotations

@@ -47,7 +47,12 @@ class Gunicorn:
         output = (self.directory / f"{self.port}.log").open("ab")
         with output:
             self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
-        wait_until(self.is_ready, f"gunicorn is ready; its log: {self.log}")
+        try:
+            wait_until(lambda: self.process.poll() is not None or self.is_ready(), "the server is ready")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; its log:\n{self.log}") from None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the server ended at once:\n{self.log}")
 
     def is_ready(self) -> bool:
         """Ask /readyz, with the address as host, over a connection of its own."""
@@ -191,9 +196,13 @@ class Clients:
         return self
 
     def __exit__(self, *details: object) -> None:
-        self._ended.set()
+        self.end()
         for thread in self._threads:
             thread.join()
+
+    def end(self) -> None:
+        """Send nothing more once the requests under way have been answered."""
+        self._ended.set()
 
     def _run(self, index: int) -> None:
         method = "POST" if index % 2 else "GET"

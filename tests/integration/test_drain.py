@@ -110,6 +110,28 @@ def _says_close(connection: http.client.HTTPConnection) -> bool:
     return response.will_close
 
 
+def test_term__request_in_flight_is_finished(server):
+    """It began while the server drained, and ends seconds after the listener has gone."""
+    server.tell(signal.SIGTERM)
+    wait_until(lambda: server.probe() == 503, "readiness answers 503", 0.9)
+    assert request(server.port, "GET", "/work?seconds=5") == 200
+    assert server.process.wait(10) == 0
+    assert "Traceback" not in server.log
+
+
+def test_term__listener_refuses_while_a_request_is_finished(server):
+    """And does not let clients wait for an answer that never comes."""
+    server.tell(signal.SIGTERM)
+    wait_until(lambda: server.probe() == 503, "readiness answers 503", 0.9)
+    with Clients(lambda method: request(server.port, method, "/work?seconds=6"), number=1) as client:
+        time.sleep(4.5)  # 1 to drain, 2 for the workers to notice
+        with pytest.raises(ConnectionRefusedError):
+            request(server.port, "GET", "/work", timeout=1.0)
+        assert client.failed == {}
+        client.end()
+    assert client.succeeded == 1
+
+
 def test_term__stops_after_the_wait(server):
     begun = time.monotonic()
     server.tell(signal.SIGTERM)

@@ -6,7 +6,7 @@ import logging
 import threading
 
 import pytest
-from django.test import RequestFactory, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from django_ops.health import Check, endpoints
 
@@ -236,6 +236,15 @@ def test_log__no_line_per_probe(fresh_readiness, settings, log):
         probe(endpoints.readyz)
     settle()
     assert len(log()) == 1
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_log__no_line_of_djangos_per_probe(fresh_readiness, board, settings, caplog, method):
+    settings.MIDDLEWARE = ["django_ops.middleware.OpsMiddleware"]
+    board.stopping = True
+    with caplog.at_level(logging.DEBUG, "django.request"):
+        assert getattr(Client(), method)("/readyz").status_code in (405, 503)
+    assert [record for record in caplog.records if record.name == "django.request"] == []
 
 
 def test_log__recovery(fresh_readiness, settings, log):
