@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from django_ops.conf import conf
+from django_ops.exceptions import ImproperlyConfiguredError
 from django_ops.guard.access import has_permission, may_read_operations
 from django_ops.metrics import exposition, migrations
 
@@ -49,13 +50,20 @@ def respond(request: HttpRequest) -> HttpResponse:
 
 def refuse() -> HttpResponse:
     """Refuse without telling more than what a scraper's owner needs to know."""
-    if conf.OPS_METRICS_TOKEN:
+    if _has_token():
         text, status, headers = "Send the token: Authorization: Bearer ...\n", 401, {"WWW-Authenticate": "Bearer"}
     else:
         text = "Metrics are closed. Set OPS_METRICS_TOKEN, OPS_METRICS_NETWORKS or OPS_METRICS_PERMISSION.\n"
         status, headers = 403, {}
     headers["Cache-Control"] = "no-store"
     return _unlogged(HttpResponse(text, status=status, content_type="text/plain; charset=utf-8", headers=headers))
+
+
+def _has_token() -> bool:
+    try:
+        return bool(conf.OPS_METRICS_TOKEN)
+    except ImproperlyConfiguredError:  # a file that cannot be read: the guard has logged it
+        return True
 
 
 def _unlogged(response: HttpResponse) -> HttpResponse:

@@ -107,6 +107,11 @@ def test_nobody__may_by_default(client):
     assert "Set OPS_METRICS_TOKEN, OPS_METRICS_NETWORKS or OPS_METRICS_PERMISSION" in answer.text
 
 
+def test_token__in_a_file_that_cannot_be_read_opens_nothing(client, settings, tmp_path):
+    settings.OPS_METRICS_TOKEN_FILE = str(tmp_path / "missing")
+    assert client.get("/metrics", headers={"Authorization": "Bearer x"}).status_code == 401
+
+
 def test_token__opens(client, token):
     assert client.get("/metrics", headers=token).status_code == 200
 
