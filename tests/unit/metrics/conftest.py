@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from django.core.cache import caches
 from prometheus_client import CollectorRegistry
 
+from django_ops.metrics import caches as counted_caches
 from django_ops.metrics import client, merge
 from django_ops.metrics import store as stores
 from django_ops.record import slot
@@ -39,3 +41,21 @@ def use_directory(monkeypatch, directory: Path) -> None:
         monkeypatch.setattr(slot, name, value)
     monkeypatch.setattr(client, "_named", client._NOBODY)
     stores.forget()
+
+
+@pytest.fixture
+def configured_caches(settings):
+    """Caches of each kind, which count."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "default"},
+        "second": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "second"},
+        "dummy": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+        "theirs": {"BACKEND": "django_prometheus.cache.backends.locmem.LocMemCache", "LOCATION": "theirs"},
+        "failing": {"BACKEND": "tests.unit.metrics.backends.FailingCache"},
+        "async": {"BACKEND": "tests.unit.metrics.backends.AsyncCache"},
+        "thrifty": {"BACKEND": "tests.unit.metrics.backends.ThriftyCache", "LOCATION": "thrifty"},
+    }
+    counted_caches.install()
+    yield
+    for alias in ("default", "second", "theirs", "thrifty"):
+        caches[alias].clear()

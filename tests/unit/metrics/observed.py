@@ -87,3 +87,17 @@ def value(sample: str, **labels: str) -> float | None:
 def labels_of(sample: str, label: str) -> set[str]:
     """Return the values that `label` has in the samples of this name."""
     return {dict(labels)[label] for name, labels in series() if name == sample}
+
+
+def look_ups(alias: str) -> tuple[float, ...]:
+    """Return keys looked up, found, not found, and look-ups that raised."""
+    return tuple(
+        value(f"django_cache_get{what}_total", backend=alias) or 0.0 for what in ("", "_hits", "_misses", "_fail")
+    )
+
+
+def timed(alias: str) -> set[tuple[str, float]]:
+    """Return each operation that was timed, and how often."""
+    name = "django_ops_cache_operation_duration_seconds_count"
+    return {(operation, value(name, alias=alias, operation=operation)) for operation in labels_of(name, "operation")
+            if value(name, alias=alias, operation=operation)}  # fmt: skip

@@ -1,5 +1,3 @@
-import asyncio
-import contextvars
 import pickle
 import threading
 
@@ -10,41 +8,11 @@ from django.core.cache.backends.locmem import LocMemCache
 from django_prometheus.cache.backends.locmem import LocMemCache as TheirLocMemCache
 
 from django_ops.metrics import caches as counted
-from django_ops.metrics import catalog
-from tests.unit.metrics.observed import labels_of, value
+from tests.unit.metrics.observed import labels_of, look_ups, timed, value
 
 FALSY = [0, "", [], False, None, {}]
 
-
-@pytest.fixture(autouse=True)
-def configured(settings):
-    settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "default"},
-        "second": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "second"},
-        "dummy": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
-        "theirs": {"BACKEND": "django_prometheus.cache.backends.locmem.LocMemCache", "LOCATION": "theirs"},
-        "failing": {"BACKEND": "tests.unit.metrics.backends.FailingCache"},
-        "async": {"BACKEND": "tests.unit.metrics.backends.AsyncCache"},
-        "thrifty": {"BACKEND": "tests.unit.metrics.backends.ThriftyCache", "LOCATION": "thrifty"},
-    }
-    counted.install()
-    yield
-    for alias in ("default", "second", "theirs", "thrifty"):
-        caches[alias].clear()
-
-
-def look_ups(alias: str) -> tuple[float, ...]:
-    """Return keys looked up, found, not found, and look-ups that raised."""
-    return tuple(
-        value(f"django_cache_get{what}_total", backend=alias) or 0.0 for what in ("", "_hits", "_misses", "_fail")
-    )
-
-
-def timed(alias: str) -> set[tuple[str, float]]:
-    """Return each operation that was timed, and how often."""
-    name = f"{catalog.CACHE_SECONDS.name}_count"
-    return {(operation, value(name, alias=alias, operation=operation)) for operation in labels_of(name, "operation")
-            if value(name, alias=alias, operation=operation)}  # fmt: skip
+pytestmark = pytest.mark.usefixtures("configured_caches")
 
 
 def test_get__of_a_present_key_is_a_hit():
@@ -182,26 +150,6 @@ def test_failure__is_timed():
     assert timed("failing") == {("get", 1.0)}
 
 
-@pytest.mark.parametrize(
-    ("operation", "arguments", "counts"),
-    [("aget", ("key",), (1.0, 1.0, 0.0, 0.0)), ("aget", ("absent",), (1.0, 0.0, 1.0, 0.0)),
-     ("aget_many", (["key", "absent"],), (2.0, 1.0, 1.0, 0.0))],
-)  # fmt: skip
-@pytest.mark.parametrize("alias", ["default", "async"])
-def test_async_look_up__is_counted_once(alias, operation, arguments, counts):
-    async def run():
-        await caches[alias].aset("key", 0)
-        return await getattr(caches[alias], operation)(*arguments)
-
-    asyncio.run(run())
-    assert look_ups(alias) == counts
-
-
-def test_async_backend__is_timed_once():
-    asyncio.run(caches["async"].aset("key", 1))
-    assert timed("async") == {("set", 1.0)}
-
-
 def test_get_many__that_fails_counts_each_key():
     with pytest.raises(ConnectionError):
         caches["failing"].get_many(["a", "b"])
@@ -212,47 +160,6 @@ def test_operation__that_is_built_of_others_is_timed_once():
     with pytest.raises(ConnectionError):
         caches["failing"].get_many(["a", "b"])
     assert timed("failing") == {("get_many", 1.0)}
-
-
-def test_async_operation__that_is_built_of_others_is_timed_once():
-    asyncio.run(caches["async"].aset_many({"a": 1, "b": 2}))
-    assert timed("async") == {("set_many", 1.0)}
-
-
-def test_async_backend__that_fails_is_counted():
-    with pytest.raises(ConnectionError):
-        asyncio.run(caches["async"].aget("fail"))
-    assert look_ups("async") == (1.0, 0.0, 0.0, 1.0)
-
-
-def test_async_backend__that_fails_for_many_counts_each_key():
-    with pytest.raises(ConnectionError):
-        asyncio.run(caches["async"].aget_many(["a", "fail"]))
-    assert look_ups("async") == (2.0, 0.0, 0.0, 2.0)
-
-
-def test_async_backend__without_such_a_key_is_no_error():
-    with pytest.raises(ValueError, match="no such key"):
-        asyncio.run(caches["async"].aincr("key"))
-    assert labels_of("django_ops_cache_errors_total", "type") == set()
-
-
-def test_async_backend__returns_the_default():
-    assert asyncio.run(caches["async"].aget("absent", 7)) == 7
-
-
-def test_async_operation__that_is_closed_in_another_context_raises_nothing():
-    coroutine = caches["async"].aget("key")
-    contextvars.copy_context().run(coroutine.send, None)
-    coroutine.close()
-
-
-def test_async_tasks__do_not_hide_each_other():
-    async def run():
-        await asyncio.gather(*(caches["async"].aget("key") for _ in range(20)))
-
-    asyncio.run(run())
-    assert look_ups("async")[0] == 20.0
 
 
 def test_threads__count_each_for_itself():

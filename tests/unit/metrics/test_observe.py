@@ -251,58 +251,6 @@ def test_threads__lose_no_request():
     assert value("django_ops_http_requests_in_progress") == 0.0
 
 
-@pytest.fixture(scope="module")
-def limit() -> int:
-    return 20
-
-
-@pytest.fixture
-def fuzzed(settings, limit):
-    """10,000 requests, each with a view, verb, template and charset that nobody has seen before."""
-    settings.OPS_METRICS_LABEL_LIMIT = limit
-    for number in range(10_000):
-        serve(
-            view=f"view-{number}",
-            method=OTHER_METHOD if number % 2 else "GET",
-            template=f"template-{number}.html",
-            charset=f"charset-{number}",
-            status=100 + number % 600,
-            scheme="https" if number % 3 else "http",
-        )
-
-
-def test_fuzz__series_stay_below_a_constant(fuzzed, limit):
-    """One series per value that is let in, and `__other__`, for each combination that can occur."""
-    by_name: dict[str, int] = {}
-    for name, _ in series():
-        by_name[name] = by_name.get(name, 0) + 1
-    one = limit + 1
-    assert by_name["django_http_responses_total_by_templatename_total"] == one
-    assert by_name["django_http_responses_total_by_charset_total"] == one
-    assert by_name["django_http_responses_total_by_status_total"] == one
-    assert by_name["django_http_requests_total_by_view_transport_method_total"] <= one * 2 * 2
-    assert by_name["django_http_responses_total_by_status_view_method_total"] <= one * one * 2
-
-
-def test_fuzz__loses_no_request(fuzzed):
-    for name in (
-        "django_http_requests_total_by_view_transport_method_total",
-        "django_http_responses_total_by_status_view_method_total",
-        "django_http_responses_total_by_templatename_total",
-        "django_http_requests_latency_seconds_by_view_method_count",
-    ):
-        assert counts(name) == 10_000.0
-
-
-def test_fuzz__counts_what_was_folded(fuzzed, limit):
-    metric = "django_http_responses_total_by_templatename_total"
-    assert value(catalog.VALUES_FOLDED.name, metric=metric, label="templatename") == 10_000 - limit
-
-
-def test_fuzz__fills_no_memory(fuzzed, limit):
-    assert len(stores.active().cache("requests")) <= limit
-
-
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.builds(
