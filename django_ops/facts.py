@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -31,8 +32,9 @@ class Rules:
     def __init__(self) -> None:
         self.proxies = Networks(conf.OPS_TRUSTED_PROXIES)
         self.query_keys = frozenset(conf.OPS_LOG_QUERY_KEYS)
-        # a client sends many requests; bounded, as clients may be many
-        self._client_behind_proxy = lru_cache(maxsize=1024)(partial(client_address, proxies=self.proxies))
+        self.scheme = scheme if settings.SECURE_PROXY_SSL_HEADER else scheme_of_server
+        # a client sends many requests; bounded, as clients may be many, and hostile
+        self._remembered_client = lru_cache(maxsize=1024)(partial(client_address, proxies=self.proxies))
 
     def identity(self, meta: Mapping[str, Any]) -> Identity:
         """Return the ids of the request with these headers: those of its trace, of its proxy, or new ones."""
@@ -48,11 +50,9 @@ class Rules:
 
     def client_address(self, peer: str, forwarded_for: str) -> str:
         """Return the client's address; "" when it is not known."""
-        if not forwarded_for or not self.proxies.contains(peer):
-            return peer
         if len(forwarded_for) > _LONGEST_REMEMBERED:
             return client_address(peer, forwarded_for, self.proxies)
-        return self._client_behind_proxy(peer, forwarded_for)
+        return self._remembered_client(peer, forwarded_for)
 
 
 def scheme(request: HttpRequest) -> str:
@@ -61,6 +61,11 @@ def scheme(request: HttpRequest) -> str:
         return "https" if request.scheme == "https" else "http"
     except ImproperlyConfigured:  # SECURE_PROXY_SSL_HEADER is no pair: that is for Django to tell
         return "http"
+
+
+def scheme_of_server(request: HttpRequest) -> str:
+    """Return http or https, where no proxy may say otherwise."""
+    return "https" if request._get_scheme() == "https" else "http"  # type: ignore[attr-defined]
 
 
 def content_length(meta: Mapping[str, Any]) -> int:

@@ -7,14 +7,12 @@ ours: call ours from it, as in `django_ops.gunicorn.child_exit(server, worker)`.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import logging.config
 import os
-import shutil
+import signal
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -28,7 +26,7 @@ from gunicorn import glogging
 from django_ops.health import gunicorn_drain
 from django_ops.logs import logging_config, service
 from django_ops.metrics import slots
-from django_ops.record import slot
+from django_ops.record import slot, slot_directory
 
 __all__ = [
     "accesslog", "child_exit", "logger_class", "on_starting", "post_worker_init", "pre_fork", "pre_request",
@@ -37,48 +35,25 @@ __all__ = [
 
 accesslog = None  # one line per request is ours to write
 
-#: Names the slot directory that a master made for itself: a child that inherits the environment makes another.
-_OWN_VARIABLE = "DJANGO_OPS_OWN_SLOTS"
-
 _DICT_CONFIG = "logging.config.dictConfig"  # LOGGING_CONFIG's default
 
 #: Modules below stay imported: ours are the master's as well, also where this is a working copy.
 _OURS = Path(__file__).parent
 
-_owner_pid = 0  # the process that removes the directory again
 _master_pid = 0
 _handed_out: set[str] = set()  # slots of workers that have not been seen to end
 
 
-def _provide_directory() -> None:
-    """Make a slot directory where the environment names none."""
-    global _owner_pid
-    given = os.environ.get(slot.DIRECTORY_VARIABLE)
-    if given and given != os.environ.get(_OWN_VARIABLE):
-        return
-    made = tempfile.mkdtemp(prefix="django-ops-")
-    os.environ[slot.DIRECTORY_VARIABLE] = os.environ[_OWN_VARIABLE] = made
-    _owner_pid = os.getpid()
-    atexit.register(_remove_directory)
-
-
-def _remove_directory() -> None:
-    # workers leave through here as well
-    if os.getpid() == _owner_pid:
-        shutil.rmtree(os.environ[_OWN_VARIABLE], ignore_errors=True)
-
-
-_provide_directory()  # before anything imports prometheus_client, which reads the variable once
+slot_directory.provide()  # before anything imports prometheus_client, which reads the variable once
 slots.install()
 
 
 def _become_master() -> None:
     """Empty the slot directory of what an earlier server left, and mark this process as a server's master."""
-    global _master_pid, _owner_pid
+    global _master_pid
     if _master_pid == os.getpid():
         return
-    if _owner_pid:
-        _owner_pid = os.getpid()  # it may have become a daemon since
+    slot_directory.take_over()  # it may have become a daemon since
     _master_pid = os.getpid()
     slot.be_main()
     where = slot.directory()
@@ -184,7 +159,12 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell the master how long to drain."""
+    """Tell the master how long to drain, and leave Ctrl-C to it."""
+    if worker.cfg.worker_class_str == "gthread":
+        # A terminal sends SIGINT to the whole process group, and the master sends SIGQUIT to its workers: one of
+        # threads that is told to quit twice waits for itself until it is killed. No SIG_IGN, which a program that
+        # the application starts would inherit.
+        signal.signal(signal.SIGINT, lambda *interrupted: None)
     gunicorn_drain.worker_ready(worker)
 
 
@@ -198,6 +178,20 @@ def child_exit(server: Any, worker: Any) -> None:
     label = getattr(worker, "ops_slot", None)
     if label is not None:
         _take_back(label)
+
+
+def _obey_at_once() -> None:
+    """Let a signal end a new worker until it has handlers of its own.
+
+    It begins with its master's, which only take note for the master's loop: what the master sends to a worker
+    just forked was lost, and the master waited for it in vain until its time-out.
+    """
+    if os.getppid() == _master_pid:
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+os.register_at_fork(after_in_child=_obey_at_once)
 
 
 def _take_back(label: str) -> None:

@@ -18,6 +18,7 @@ from django.http.response import HttpResponseBase
 from django_ops.conf import conf
 from django_ops.exchange import Exchange
 from django_ops.facts import Rules
+from django_ops.health import drain
 from django_ops.health import endpoints as health
 from django_ops.metrics import endpoint as metrics
 from django_ops.record.context import Context
@@ -72,6 +73,8 @@ class OpsMiddleware:
         except BaseException as error:
             exchange.abort(error)
             raise
+        finally:
+            del exchange  # a traceback that somebody keeps has this frame
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         endpoint = self.async_endpoints.get(request.path_info)
@@ -83,10 +86,15 @@ class OpsMiddleware:
         if scope is not None:
             scope[_SCOPE_KEY] = weakref.ref(exchange)  # the exchange has the request, which has the scope
         try:
-            return exchange.respond(await self.get_response(request))
+            response = exchange.respond(await self.get_response(request))
+            if drain.has_begun():
+                _close_connection(scope, response)
+            return response
         except BaseException as error:
             exchange.abort(error)
             raise
+        finally:
+            del exchange  # a traceback that somebody keeps has this frame
 
 
 def _enabled(*pairs: tuple[str, Any]) -> dict[str, Any]:
@@ -97,11 +105,73 @@ async def _alivez(request: HttpRequest) -> HttpResponseBase:
     return health.livez(request)
 
 
+def _close_connection(scope: Any, response: HttpResponseBase) -> None:
+    """Ask the server to close the connection after this response, so that the next request goes to another one.
+
+    RFC 9112, 9.6; only HTTP/1 has it (RFC 9113, 8.2.2), and only an ASGI server takes it from the application
+    (PEP 3333 forbids it; for gunicorn's other workers `gunicorn_drain` does it).
+    """
+    if scope is not None and scope.get("http_version", "1.1") in ("1.0", "1.1"):
+        response.headers["Connection"] = "close"
+
+
 def _on_exception(sender: Any, request: HttpRequest | None = None, **kwargs: Any) -> None:
     """Remember what a view or a middleware raised; Django tells of it just before it answers 500."""
     context = getattr(request, "ops", None)
     if isinstance(context, Context) and context.is_open:
         context.error = sys.exc_info()[1]
+
+
+class _Client:
+    """The two ends of one ASGI connection, as Django's handler sees them."""
+
+    __slots__ = ("_is_fresh", "_passed_bytes", "_receive", "_scope", "_send")
+
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._is_fresh = True
+        self._passed_bytes = 0
+
+    def exchange(self) -> Exchange | None:
+        """Return the measuring of this request, once the middleware has begun it."""
+        known = self._scope.get(_SCOPE_KEY)
+        return known() if known is not None else None
+
+    def receive(self) -> Awaitable[Any]:
+        """Pass on what the client sends, and take note when it has gone."""
+        if self._is_fresh:  # Django reads the body before there is anything to measure
+            self._is_fresh = False
+            received: Awaitable[Any] = self._receive()
+            return received
+        return self._listen()
+
+    async def _listen(self) -> Any:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            exchange = self.exchange()
+            if exchange is not None:
+                exchange.client_left()
+        return message
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Pass on what Django sends. Costs nothing where the body is one part, as most are."""
+        if message["type"] != "http.response.body" or not (self._passed_bytes or message.get("more_body")):
+            sent: Awaitable[None] = self._send(message)
+            return sent
+        return self._send_part(message)
+
+    async def _send_part(self, message: Any) -> None:
+        self._passed_bytes += len(message.get("body", b""))
+        exchange = self.exchange()
+        if exchange is None or not exchange.is_last_part(self._passed_bytes, bool(message.get("more_body"))):
+            await self._send(message)
+            return
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        await self._send(message)
+        exchange.is_complete = not exchange.disconnected
 
 
 def _listen_for_clients_that_leave() -> None:
@@ -116,36 +186,11 @@ def _listen_for_clients_that_leave() -> None:
 
     @functools.wraps(handle)
     async def listening_handle(self: ASGIHandler, scope: Any, receive: Any, send: Any) -> None:
-        passed_bytes = 0
-
-        def find() -> Exchange | None:
-            return scope[_SCOPE_KEY]() if _SCOPE_KEY in scope else None
-
-        async def listening_receive() -> Any:
-            message = await receive()
-            if message["type"] == "http.disconnect" and (exchange := find()) is not None:
-                exchange.client_left()
-            return message
-
-        async def patient_send(message: Any) -> None:
-            nonlocal passed_bytes
-            if message["type"] != "http.response.body" or not (passed_bytes or message.get("more_body")):
-                await send(message)
-                return
-            passed_bytes += len(message.get("body", b""))
-            exchange = find()
-            if exchange is None or not exchange.is_last_part(passed_bytes, bool(message.get("more_body"))):
-                await send(message)
-                return
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
-            await send(message)
-            exchange.is_complete = not exchange.disconnected
-
+        client = _Client(scope, receive, send)
         try:
-            await handle(self, scope, listening_receive, patient_send)
+            await handle(self, scope, client.receive, client.send)
         finally:
-            exchange = find()
+            exchange = client.exchange()
             if exchange is not None:
                 exchange.abandon()
 

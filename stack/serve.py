@@ -8,6 +8,7 @@ import secrets
 import socket
 import sys
 from collections.abc import MutableMapping
+from io import StringIO
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,7 @@ def main() -> None:
     os.chdir(ROOT)
     var = prepare_environment(os.environ)
     os.environ["BIND"] = f"{options.address}:{options.port}"
+    check_site()
     password = prepare_site()
     print(greeting(options.port, var, password), flush=True)
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", GUNICORN_CONFIGURATION]
@@ -78,11 +80,23 @@ def secret_file(path: Path, size_bytes: int) -> Path:
     return path
 
 
-def prepare_site() -> str | None:
-    """Migrate the database and fill it at the first run; return the new superuser's password, if one was made."""
+def check_site() -> None:
+    """Exit with what is wrong with the settings; gunicorn runs no checks. Warnings are `manage.py check --deploy`'s.
+
+    Over plain HTTP there are always some.
+    """
     import django
+    from django.core.management import CommandError, call_command
 
     django.setup()
+    try:
+        call_command("check", deploy=True, fail_level="ERROR", stderr=StringIO())
+    except CommandError as error:
+        sys.exit(str(error))
+
+
+def prepare_site() -> str | None:
+    """Migrate the database and fill it at the first run; return the new superuser's password, if one was made."""
     from django.core.management import call_command
 
     from stack.demo.visitor import prepare_visitor

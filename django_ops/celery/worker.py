@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,18 +12,13 @@ from celery.signals import celeryd_init, worker_init, worker_ready, worker_shutd
 from django_ops.celery import server
 from django_ops.celery.runs import is_pool_child
 from django_ops.metrics import slots
-from django_ops.record import slot
-
-#: Names the slot directory that a server made for itself: another one that inherits the environment makes another.
-_OWN_VARIABLE = "DJANGO_OPS_OWN_SLOTS"
-
-_owner_pid = 0  # the process that removes the directory again
+from django_ops.record import slot, slot_directory
 
 
 def prepare() -> None:
     """Provide the slot directory of a worker that is about to start, before anything else makes metrics."""
     if _is_worker_command(sys.argv) and not is_pool_child():
-        _provide_directory()
+        slot_directory.provide()
     slots.install()
 
 
@@ -51,29 +42,10 @@ def _is_worker_command(arguments: list[str]) -> bool:
     return path.name == "celery" or path.parts[-2:] == ("celery", "__main__.py")
 
 
-def _provide_directory() -> None:
-    """Make a slot directory where the environment names none."""
-    global _owner_pid
-    given = os.environ.get(slot.DIRECTORY_VARIABLE)
-    if _owner_pid or (given and given != os.environ.get(_OWN_VARIABLE)):
-        return
-    made = tempfile.mkdtemp(prefix="django-ops-")
-    os.environ[slot.DIRECTORY_VARIABLE] = os.environ[_OWN_VARIABLE] = made
-    _owner_pid = os.getpid()
-    atexit.register(_remove_directory)
-
-
-def _remove_directory() -> None:
-    if os.getpid() == _owner_pid:
-        shutil.rmtree(os.environ[_OWN_VARIABLE], ignore_errors=True)
-
-
 def _on_command(instance: Any, **kwargs: Any) -> None:
     """Begin as the program `celery worker`, however it was started."""
-    global _owner_pid
-    _provide_directory()
-    if _owner_pid:
-        _owner_pid = os.getpid()  # it may have become a daemon since
+    slot_directory.provide()
+    slot_directory.take_over()  # it may have become a daemon since
     slots.install()
     if not sys.stdout.isatty():
         instance.quiet = True  # the banner is not JSON, and whoever collects stdout expects that of each line
@@ -105,4 +77,4 @@ def _on_ready(**kwargs: Any) -> None:
 def _on_shutdown(**kwargs: Any) -> None:
     # not only at exit: a worker that restarts itself (SIGHUP) never gets there
     server.stop()
-    _remove_directory()
+    slot_directory.remove()

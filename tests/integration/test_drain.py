@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -250,6 +251,24 @@ def test_ops_drain__undone_for_uvicorn(uvicorn):
     _manage(uvicorn, "--wait", "0")
     _manage(uvicorn, "--undo")
     assert {uvicorn.probe() for _ in range(10)} == {200}
+
+
+@pytest.mark.parametrize("uvicorn", ["1"], indirect=True)
+def test_ops_drain__closes_the_connections_of_uvicorn(uvicorn):
+    connection = http.client.HTTPConnection(HOST, uvicorn.port, timeout=5)
+    with contextlib.closing(connection):
+        assert not _closes(connection)
+        _manage(uvicorn, "--wait", "0")
+        uvicorn.probe()
+        assert _closes(connection)
+
+
+def _closes(connection: http.client.HTTPConnection) -> bool:
+    """Send a request over a connection, and tell whether the server closes it afterwards."""
+    connection.request("GET", "/work", headers={"Host": "only.this.example"})
+    response = connection.getresponse()
+    assert response.read()
+    return response.will_close
 
 
 def _body(server: Gunicorn, path: str) -> str:

@@ -101,7 +101,7 @@ def test_client_address__behind_a_proxy(rules):
 def test_client_address__of_a_long_header_is_not_remembered(rules):
     long = ", ".join(["10.0.0.3"] * 50)
     rules.client_address("10.0.0.2", f"203.0.113.9, {long}")
-    assert rules._client_behind_proxy.cache_info().currsize == 0
+    assert rules._remembered_client.cache_info().currsize == 0
 
 
 def test_client_address__of_a_long_header_is_right(rules):
@@ -112,7 +112,7 @@ def test_client_address__of_a_long_header_is_right(rules):
 def test_client_address__memory_is_bounded(rules):
     for number in range(2000):
         rules.client_address("10.0.0.2", f"203.0.{number // 250}.{number % 250}")
-    assert rules._client_behind_proxy.cache_info().currsize <= 1024
+    assert rules._remembered_client.cache_info().currsize <= 1024
 
 
 @pytest.mark.parametrize(
@@ -131,6 +131,20 @@ def test_content_length__of_no_header():
 def test_scheme__behind_a_proxy(settings):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert facts.scheme(RequestFactory().get("/", HTTP_X_FORWARDED_PROTO="https")) == "https"
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_scheme__of_the_server_itself(secure):
+    assert Rules().scheme(RequestFactory().get("/", secure=secure)) == ("https" if secure else "http")
+
+
+def test_scheme__of_a_proxy_that_is_not_asked():
+    assert Rules().scheme(RequestFactory().get("/", HTTP_X_FORWARDED_PROTO="https")) == "http"
+
+
+def test_scheme__of_a_proxy_that_is_asked(settings):
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert Rules().scheme(RequestFactory().get("/", HTTP_X_FORWARDED_PROTO="https")) == "https"
 
 
 def test_scheme__of_a_wrong_setting_raises_nothing(settings, request_):

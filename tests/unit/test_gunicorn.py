@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import signal
 import sys
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -12,7 +13,7 @@ from django.conf import settings as django_settings
 from gunicorn.config import Config
 
 from django_ops.health import gunicorn_drain
-from django_ops.record import slot
+from django_ops.record import slot, slot_directory
 
 # to import it makes this process one of a server with a slot directory, which no other test expects
 with patch.dict(os.environ, {slot.DIRECTORY_VARIABLE: "given"}), patch("django_ops.metrics.slots.install"):
@@ -21,16 +22,21 @@ with patch.dict(os.environ, {slot.DIRECTORY_VARIABLE: "given"}), patch("django_o
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch):
-    """Undo what a master does to its process: to its slot, its logging and its environment."""
+    """Undo what a master does to its process: to its slot, its logging, its signals and its environment."""
+    signals_before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)}
     root, error = logging.getLogger(), logging.getLogger("gunicorn.error")
     logging_before = [(log, log.handlers[:], log.level, log.propagate, log.disabled) for log in (root, error)]
     for name, value in (("_label", None), ("_next", None), ("_held", {}), ("_listeners", [])):
         monkeypatch.setattr(slot, name, value)
-    for name, value in (("_master_pid", 0), ("_owner_pid", 0), ("_handed_out", set())):
+    for name, value in (("_master_pid", 0), ("_handed_out", set())):
         monkeypatch.setattr(ours, name, value)
-    monkeypatch.delenv(slot.DIRECTORY_VARIABLE, raising=False)
-    monkeypatch.delenv(ours._OWN_VARIABLE, raising=False)
-    yield
+    monkeypatch.setattr(slot_directory, "_owner_pid", 0)
+    with patch.dict(os.environ):
+        for variable in (slot.DIRECTORY_VARIABLE, slot_directory.OWN_VARIABLE):
+            os.environ.pop(variable, None)
+        yield
+    for number, handler in signals_before.items():
+        signal.signal(number, handler)
     for descriptor in slot._held.values():
         os.close(descriptor)
     for log, handlers, level, propagate, disabled in logging_before:
@@ -65,44 +71,12 @@ def test_names__are_all_there():
     assert all(hasattr(ours, name) for name in ours.__all__)
 
 
-def test_directory__that_is_given_is_kept(directory):
-    ours._provide_directory()
-    assert os.environ[slot.DIRECTORY_VARIABLE] == str(directory)
-    assert ours._owner_pid == 0
-
-
-def test_directory__is_made_and_removed():
-    ours._provide_directory()
-    made = os.environ[slot.DIRECTORY_VARIABLE]
-    assert os.path.isdir(made)
-    ours._remove_directory()
-    assert not os.path.exists(made)
-
-
-def test_directory__of_another_master_is_not_taken_over(monkeypatch, tmp_path):
-    for variable in (slot.DIRECTORY_VARIABLE, ours._OWN_VARIABLE):
-        monkeypatch.setenv(variable, str(tmp_path))
-    ours._provide_directory()
-    assert os.environ[slot.DIRECTORY_VARIABLE] != str(tmp_path)
-    ours._remove_directory()
-
-
-def test_directory__is_not_removed_by_a_worker(monkeypatch):
-    ours._provide_directory()
-    made = os.environ[slot.DIRECTORY_VARIABLE]
-    with monkeypatch.context() as patch:
-        patch.setattr(ours, "_owner_pid", -1)
-        ours._remove_directory()
-    assert os.path.isdir(made)
-    ours._remove_directory()
-
-
 def test_directory__is_removed_by_the_daemon_that_the_master_became(monkeypatch):
-    ours._provide_directory()
+    slot_directory.provide()
     made = os.environ[slot.DIRECTORY_VARIABLE]
-    monkeypatch.setattr(ours, "_owner_pid", -1)  # as after a fork
+    monkeypatch.setattr(slot_directory, "_owner_pid", -1)  # as after a fork
     ours.on_starting(None)
-    ours._remove_directory()
+    slot_directory.remove()
     assert not os.path.exists(made)
 
 
@@ -181,13 +155,52 @@ def test_drain__is_installed_when_the_server_is_ready(server):
     assert isinstance(server.handle_term, gunicorn_drain.DrainThenStop)
 
 
+def worker_of(**settings):
+    return SimpleNamespace(cfg=configured(**settings))
+
+
 @pytest.mark.parametrize(("name", "hook"), [("worker_ready", "post_worker_init"), ("close_connection", "pre_request")])
 def test_drain__is_told_by_the_workers(monkeypatch, name, hook):
     told = []
     monkeypatch.setattr(gunicorn_drain, name, lambda *arguments: told.append(arguments))
-    arguments = (1, 2) if hook == "pre_request" else (1,)
+    arguments = (worker_of(), 2) if hook == "pre_request" else (worker_of(),)
     getattr(ours, hook)(*arguments)
     assert told == [arguments]
+
+
+@pytest.mark.parametrize("settings", [{"worker_class": "gthread"}, {"worker_class": "sync", "threads": 4}])
+def test_interrupt__of_a_worker_with_threads_is_left_to_its_master(settings):
+    ours.post_worker_init(worker_of(**settings))
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_interrupt__of_another_worker_is_as_it_was():
+    before = signal.getsignal(signal.SIGINT)
+    ours.post_worker_init(worker_of(worker_class="sync"))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def ended_by(number):
+    """Fork a child of a master whose handlers only take note, send it a signal, and return what ended it, or 0."""
+    for each in (signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(each, lambda *arguments: None)
+    child = os.fork()
+    if not child:
+        signal.raise_signal(number)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_signal__ends_a_worker_just_forked(directory, number):
+    ours.on_starting(None)
+    assert ended_by(number) == -number
+
+
+def test_signal__of_what_a_worker_forks_is_its_own_affair(monkeypatch, directory):
+    ours.on_starting(None)
+    monkeypatch.setattr(ours, "_master_pid", -1)
+    assert ended_by(signal.SIGTERM) == 0
 
 
 def test_logger__speaks_through_the_root():

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import threading
 
+import django
 import pytest
 from asgiref.sync import AsyncToSync, SyncToAsync, iscoroutinefunction
 from django.core.handlers.asgi import ASGIHandler
@@ -11,6 +12,7 @@ from django.http import HttpResponse
 from django.urls import path
 from django.utils.decorators import sync_and_async_middleware
 
+from django_ops.health import drain
 from django_ops.middleware import OpsMiddleware
 from django_ops.record.outcome import Outcome
 from django_ops.testing import capture_lines
@@ -82,6 +84,40 @@ def request_of(its_scope):
     return ASGIHandler.request_class(its_scope, BytesIO())
 
 
+def connection_header(**of_scope):
+    """Return what an ASGI server is told of its connection."""
+    server = Asgi()
+    application = server.application
+
+    async def with_scope(its_scope, receive, send):
+        await application({**its_scope, **of_scope}, receive, send)
+
+    server.application = with_scope
+    return dict(server.get("/aok")[0]["headers"]).get(b"Connection")
+
+
+@pytest.fixture
+def draining(monkeypatch):
+    monkeypatch.setattr(drain.board, "seen_at", 1.0)
+    yield
+    drain.board.seen_at = 0.0
+
+
+def test_connection__is_kept_by_default():
+    assert connection_header() is None
+
+
+@pytest.mark.parametrize(("version", "told"), [("1.1", b"close"), ("1.0", b"close"), ("2", None), ("3", None)])
+def test_connection__is_closed_while_an_asgi_server_drains(draining, version, told):
+    assert connection_header(http_version=version) == told
+
+
+def test_connection__is_for_a_wsgi_server_to_close(draining):
+    server = Wsgi()
+    server.get("/ok")
+    assert "Connection" not in server.headers
+
+
 def test_middleware__is_a_coroutine_function_in_front_of_one():
     async def get_response(request):
         return HttpResponse()
@@ -139,7 +175,8 @@ def test_exception__is_one_line(server):
 
 
 def test_exception__is_mailed_to_the_admins_as_before(server, settings, mailoutbox):
-    settings.ADMINS = [("Admin", "admin@example.com")]
+    address = "admin@example.com"
+    settings.ADMINS = [address if django.VERSION >= (6,) else ("Admin", address)]
     server.get("/raise")
     assert ["Internal Server Error: /raise" in mail.subject for mail in mailoutbox] == [True]
 

@@ -15,7 +15,7 @@ from celery import signals
 from celery.concurrency import prefork, solo
 
 from django_ops.celery import server, worker
-from django_ops.record import slot
+from django_ops.record import slot, slot_directory
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +24,8 @@ def _nothing_is_changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
     monkeypatch.setattr(worker.slot, "be_main", lambda: None)
     monkeypatch.setattr(worker.slots, "install", lambda: None)
     monkeypatch.setattr(worker.warnings, "filterwarnings", lambda *args: None)
-    monkeypatch.setattr(worker.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(worker, "_owner_pid", 0)
+    monkeypatch.setattr(slot_directory.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(slot_directory, "_owner_pid", 0)
     monkeypatch.delenv(slot.DIRECTORY_VARIABLE, raising=False)
     monkeypatch.delenv("DJANGO_OPS_OWN_SLOTS", raising=False)
     given = dict(os.environ)
@@ -135,7 +135,7 @@ def test_shutdown__removes_the_directory(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_shutdown__of_a_child_leaves_the_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "argv", COMMAND)
     worker.prepare()
-    monkeypatch.setattr(worker.os, "getpid", lambda: 1)
+    monkeypatch.setattr(slot_directory, "_owner_pid", -1)
     signals.worker_shutdown.send(sender=None)
     assert len(list(tmp_path.iterdir())) == 1
 

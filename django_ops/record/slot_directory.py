@@ -1,0 +1,43 @@
+"""The slot directory that a server makes for itself where its environment names none, and removes when it ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from django_ops.record import slot
+
+#: Names the directory that a server made for itself: another server that inherits the environment makes another.
+OWN_VARIABLE = "DJANGO_OPS_OWN_SLOTS"
+
+_owner_pid = 0  # the process that removes the directory again
+
+
+def provide() -> None:
+    """Make a slot directory for this process and its children where the environment names none.
+
+    Raises OSError when there is no place for a temporary directory.
+    """
+    global _owner_pid
+    given = os.environ.get(slot.DIRECTORY_VARIABLE)
+    if _owner_pid or (given and given != os.environ.get(OWN_VARIABLE)):
+        return
+    made = tempfile.mkdtemp(prefix="django-ops-")
+    os.environ[slot.DIRECTORY_VARIABLE] = os.environ[OWN_VARIABLE] = made
+    _owner_pid = os.getpid()
+    atexit.register(remove)
+
+
+def take_over() -> None:
+    """Own the directory in the process that the server's first one has become, such as a daemon."""
+    global _owner_pid
+    if _owner_pid:
+        _owner_pid = os.getpid()
+
+
+def remove() -> None:
+    """Remove the directory, if this process owns one: its children leave through here as well."""
+    if os.getpid() == _owner_pid:
+        shutil.rmtree(os.environ[OWN_VARIABLE], ignore_errors=True)

@@ -1,0 +1,74 @@
+"""Who makes a slot directory, and who removes it."""
+
+import os
+
+import pytest
+
+from django_ops.record import slot, slot_directory
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch, tmp_path):
+    """Let no test touch this process's own directory, or leave one behind."""
+    monkeypatch.setattr(slot_directory, "_owner_pid", 0)
+    monkeypatch.setattr(slot_directory.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(slot_directory.atexit, "register", lambda function: None)
+    before = dict(os.environ)
+    for variable in (slot.DIRECTORY_VARIABLE, slot_directory.OWN_VARIABLE):
+        os.environ.pop(variable, None)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def made():
+    slot_directory.provide()
+    return os.environ[slot.DIRECTORY_VARIABLE]
+
+
+def test_directory__that_is_given_is_kept(tmp_path):
+    os.environ[slot.DIRECTORY_VARIABLE] = str(tmp_path)
+    assert made() == str(tmp_path)
+    slot_directory.remove()
+    assert tmp_path.is_dir()
+
+
+def test_directory__is_made_for_its_owner_alone():
+    assert os.stat(made()).st_mode & 0o777 == 0o700
+
+
+def test_directory__is_removed_with_what_is_in_it(tmp_path):
+    directory = made()
+    (tmp_path / directory / "slot-0.lock").touch()
+    slot_directory.remove()
+    assert not os.path.exists(directory)
+
+
+def test_directory__is_made_once():
+    assert made() == made()
+
+
+def test_directory__of_a_server_that_started_this_one_is_not_taken(tmp_path):
+    for variable in (slot.DIRECTORY_VARIABLE, slot_directory.OWN_VARIABLE):
+        os.environ[variable] = str(tmp_path / "theirs")
+    assert made() != str(tmp_path / "theirs")
+
+
+def test_directory__is_not_removed_by_a_child(monkeypatch):
+    directory = made()
+    monkeypatch.setattr(slot_directory, "_owner_pid", -1)
+    slot_directory.remove()
+    assert os.path.isdir(directory)
+
+
+def test_take_over__removes_what_the_first_process_made(monkeypatch):
+    directory = made()
+    monkeypatch.setattr(slot_directory, "_owner_pid", -1)
+    slot_directory.take_over()
+    slot_directory.remove()
+    assert not os.path.exists(directory)
+
+
+def test_take_over__of_nothing_owns_nothing():
+    slot_directory.take_over()
+    assert slot_directory._owner_pid == 0
