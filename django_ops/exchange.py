@@ -82,15 +82,17 @@ class Exchange:
         self.first_byte_ns = perf_counter_ns() - self.started_ns
         self.status = response.status_code
         self.charset = facts.charset(response)
-        if isinstance(response, SimpleTemplateResponse):
-            self.template = facts.template(response)
         # as `response.headers["X-Request-ID"] = ...`, without looking for what no id of ours contains
         response.headers._store["x-request-id"] = ("X-Request-ID", self.context.identity.request_id)
-        if response.streaming:
+        if type(response) is HttpResponse:  # most are
+            self.bytes_sent = self.announced_bytes = len(response.content)
+        elif response.streaming:
             self.is_streaming = True
             self._follow(cast(StreamingHttpResponse, response))
         elif isinstance(response, HttpResponse):
             self.bytes_sent = self.announced_bytes = len(response.content)
+            if isinstance(response, SimpleTemplateResponse):
+                self.template = facts.template(response)
         response._resource_closers.append(self.close)  # type: ignore[attr-defined]
         return response
 
@@ -279,7 +281,7 @@ class Exchange:
             route,
             view,
             self.status if outcome is Outcome.OK else self._status(outcome),
-            facts.content_length(meta),
+            facts.content_length(meta) if meta.get("CONTENT_LENGTH") else 0,
             self.bytes_sent if self._has_body() else 0,
             self.is_streaming,
             self.charset,

@@ -25,6 +25,8 @@ _LONGEST_REMEMBERED = 128
 _charsets: dict[str, str] = {}
 _MOST_CHARSETS = 256
 
+_NO_HEADER = ("", "")
+
 
 class Rules:
     """What the settings say about requests, read once when the middleware is loaded."""
@@ -32,7 +34,7 @@ class Rules:
     def __init__(self) -> None:
         self.proxies = Networks(conf.OPS_TRUSTED_PROXIES)
         self.query_keys = frozenset(conf.OPS_LOG_QUERY_KEYS)
-        self.scheme = scheme if settings.SECURE_PROXY_SSL_HEADER else scheme_of_server
+        self._scheme_header, self._secure_value = _header_of_scheme()
         # a client sends many requests; bounded, as clients may be many, and hostile
         self._remembered_client = lru_cache(maxsize=1024)(partial(client_address, proxies=self.proxies))
 
@@ -47,6 +49,14 @@ class Rules:
             return new_identity() if span is None else Identity(span[0], *span)
         identity = accept_identity(traceparent, request_id)
         return identity if span is None else Identity(identity.request_id, *span)
+
+    def scheme(self, request: HttpRequest) -> str:
+        """Return http or https, as Django sees it through SECURE_PROXY_SSL_HEADER."""
+        if self._scheme_header is None:
+            return "https" if request._get_scheme() == "https" else "http"  # type: ignore[attr-defined]
+        if request.META.get(self._scheme_header) == self._secure_value:
+            return "https"
+        return scheme(request)
 
     def client_address(self, peer: str, forwarded_for: str) -> str:
         """Return the client's address; "" when it is not known."""
@@ -63,9 +73,18 @@ def scheme(request: HttpRequest) -> str:
         return "http"
 
 
-def scheme_of_server(request: HttpRequest) -> str:
-    """Return http or https, where no proxy may say otherwise."""
-    return "https" if request._get_scheme() == "https" else "http"  # type: ignore[attr-defined]
+def _header_of_scheme() -> tuple[str | None, str]:
+    """Return the header that names the scheme, and what it says for https; None where no proxy is asked.
+
+    A value that Django would find in no header, or no pair at all, is left to Django: "" is no header of any request.
+    """
+    try:
+        if not settings.SECURE_PROXY_SSL_HEADER:
+            return None, ""
+        header, value = settings.SECURE_PROXY_SSL_HEADER
+        return (header, value) if value.partition(",")[0].strip() == value else ("", value)
+    except (AttributeError, TypeError, ValueError):
+        return "", ""
 
 
 def content_length(meta: Mapping[str, Any]) -> int:
@@ -82,7 +101,8 @@ def charset(response: HttpResponseBase | None) -> str:
     explicit: str | None = response._charset  # type: ignore[attr-defined]
     if explicit is not None:
         return explicit
-    content_type = response.headers.get("Content-Type", "")
+    # as `response.headers.get("Content-Type", "")`, which takes five calls
+    content_type = response.headers._store.get("content-type", _NO_HEADER)[1]
     known = _charsets.get(content_type)
     if known is None:
         known = str(response.charset)

@@ -13,6 +13,7 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 from django_ops.logs.encode import encode
 from django_ops.logs.errors import error_fields, type_name
 from django_ops.logs.fields import ECS_VERSION, LONGEST_LINE_BYTES
+from django_ops.logs.fragments import plain_line
 from django_ops.logs.labels import LabelMaker
 from django_ops.logs.line import Document, Source, log_line, request_line, task_line, timestamp
 from django_ops.logs.message import LONGEST_MESSAGE, message_of
@@ -75,8 +76,14 @@ class LineFormatter(OrjsonFormatter):
 
 def line_of_request(record: RequestRecord, level: int, longest_bytes: int = LONGEST_LINE_BYTES) -> bytes:
     """Return the line of a request that raised nothing, as if a LogRecord had carried it. Raises nothing else."""
+    when = record.started_at + record.duration_ns * 1e-9
     try:
-        when = record.started_at + record.duration_ns * 1e-9
+        line = plain_line(record, origin(), when, LEVELS[level])
+    except Exception:  # what follows has an answer to everything
+        line = None
+    if line is not None and len(line) <= longest_bytes:
+        return line
+    try:
         return encode(request_line(record, origin(), when, LEVELS[level], REQUEST_LOGGER), longest_bytes)
     except Exception as error:
         return _last_resort(error)

@@ -32,7 +32,7 @@ _OK = Outcome.OK  # an attribute of an Enum is slow to look up
 _TASK_EVENT_OUTCOMES = {TaskOutcome.SUCCESS: "success", TaskOutcome.FAILURE: "failure"}
 
 # clients are few kinds of browsers, or hostile: then the bound matters
-_mask_user_agent = lru_cache(maxsize=1024)(mask_text)
+mask_user_agent = lru_cache(maxsize=1024)(mask_text)
 
 
 def timestamp(unix_seconds: float) -> str:
@@ -100,7 +100,7 @@ def request_line(
     if client_address:
         document["client"] = {"address": client_address}
     if user_agent:
-        document["user_agent"] = {"original": _mask_user_agent(user_agent)}
+        document["user_agent"] = {"original": mask_user_agent(user_agent)}
     if user_id is not None:
         document["user"] = {"id": user_id}
     if queue_ns is not None:

@@ -14,6 +14,8 @@ from django_ops.record.request import OTHER_METHOD, RequestRecord
 from django_ops.record.task import TaskRecord
 
 _SECONDS = 1e-9
+_SIZES = catalog.BODY_BOUNDS_BYTES
+_SIZES_SUM = len(_SIZES) + 1  # where the sum of a histogram of sizes lies
 
 
 class _Cell(NamedTuple):
@@ -47,38 +49,40 @@ def observe_request(record: RequestRecord) -> None:
     cells = store.caches.get("requests")
     if cells is None:
         cells = store.cache("requests")
-    key = (
-        record.view, record.method, record.scheme, record.status,
-        record.charset, record.template, record.outcome, record.ajax, record.streaming,
-    )  # fmt: skip
-    cell: _Cell = cells.get(key) or _request_cell(store, record, key)
-    first_byte_seconds = record.first_byte_ns * _SECONDS
-    latency_bucket = bisect_left(cell.latency_bounds, first_byte_seconds)
-    latency_sum = len(cell.latency_bounds) + 1
-    sizes = catalog.BODY_BOUNDS_BYTES
-    size_sum = len(sizes) + 1
+    (
+        _, _, _, first_byte_ns, queue_ns, outcome, method, scheme, _, _, _, view, status, request_bytes,
+        response_bytes, streaming, charset, template, ajax, _, _, _, db_count, _, error,
+    ) = record  # fmt: skip
+    key = (view, method, scheme, status, charset, template, outcome, ajax, streaming)
+    counters, in_progress, bounds, all_latencies, latencies, request_sizes, response_sizes, queue, queries = cells.get(
+        key
+    ) or _request_cell(store, record, key)
+    first_byte_seconds = first_byte_ns * _SECONDS
+    latency_bucket = bisect_left(bounds, first_byte_seconds)
+    latency_sum = len(bounds) + 1
     with store.lock:
         buffer = store.buffer
-        for offset in cell.counters:
+        for offset in counters:
             buffer[offset] += 1.0
         # it began in another process when the view forked, and there it is still counted
-        running = buffer[cell.in_progress] - 1.0
-        buffer[cell.in_progress] = running if running > 0.0 else 0.0
-        buffer[cell.latency_all + latency_bucket] += 1.0
-        buffer[cell.latency_all + latency_sum] += first_byte_seconds
-        buffer[cell.latency_by_view + latency_bucket] += 1.0
-        buffer[cell.latency_by_view + latency_sum] += first_byte_seconds
-        buffer[cell.request_bytes + bisect_left(sizes, record.request_bytes)] += 1.0
-        buffer[cell.request_bytes + size_sum] += record.request_bytes
-        buffer[cell.response_bytes + bisect_left(sizes, record.response_bytes)] += 1.0
-        buffer[cell.response_bytes + size_sum] += record.response_bytes
-        if record.db_count:
-            buffer[cell.queries] += record.db_count
-        if record.queue_ns is not None:
-            queue_seconds = record.queue_ns * _SECONDS
-            buffer[cell.queue + bisect_left(cell.latency_bounds, queue_seconds)] += 1.0
-            buffer[cell.queue + latency_sum] += queue_seconds
-    if record.streaming or record.error is not None:
+        running = buffer[in_progress] - 1.0
+        buffer[in_progress] = running if running > 0.0 else 0.0
+        buffer[all_latencies + latency_bucket] += 1.0
+        buffer[all_latencies + latency_sum] += first_byte_seconds
+        buffer[latencies + latency_bucket] += 1.0
+        buffer[latencies + latency_sum] += first_byte_seconds
+        buffer[request_sizes + (bisect_left(_SIZES, request_bytes) if request_bytes else 0)] += 1.0
+        buffer[response_sizes + bisect_left(_SIZES, response_bytes)] += 1.0
+        buffer[response_sizes + _SIZES_SUM] += response_bytes
+        if request_bytes:
+            buffer[request_sizes + _SIZES_SUM] += request_bytes
+        if db_count:
+            buffer[queries] += db_count
+        if queue_ns is not None:
+            queue_seconds = queue_ns * _SECONDS
+            buffer[queue + bisect_left(bounds, queue_seconds)] += 1.0
+            buffer[queue + latency_sum] += queue_seconds
+    if streaming or error is not None:
         _observe_rare(record)
 
 

@@ -201,6 +201,17 @@ def test_forgotten_stream__is_told_at_once(records):
         gc.enable()
 
 
+def test_forgotten_response__sets_no_context_variable(records):
+    """It may be freed while this very thread is within `ContextVar.set`, which cannot be entered again: it crashes."""
+    exchange = begin()
+    context = exchange.context
+    exchange.respond(HttpResponse(b"ok"))
+    del exchange
+    gc.collect()
+    assert current.get() is context
+    assert not context.is_open
+
+
 def test_parts__the_one_that_completes_an_announced_body(records):
     exchange = begin()
     exchange.respond(HttpResponse(b"x" * 10))

@@ -147,6 +147,20 @@ def test_scheme__of_a_proxy_that_is_asked(settings):
     assert Rules().scheme(RequestFactory().get("/", HTTP_X_FORWARDED_PROTO="https")) == "https"
 
 
+@pytest.mark.parametrize("value", ["https", "http", "https, http", "http, https", " https", "HTTPS", ""])
+@pytest.mark.parametrize("secure_value", ["https", "https, http", " https"])
+def test_scheme__is_what_django_says(settings, value, secure_value):
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", secure_value)
+    request = RequestFactory().get("/", HTTP_X_FORWARDED_PROTO=value)
+    assert Rules().scheme(request) == request.scheme
+
+
+@pytest.mark.parametrize("wrong", ["HTTP_X_FORWARDED_PROTO", ("X",), 1, ("HTTP_X_FORWARDED_PROTO", None)])
+def test_scheme__of_a_wrong_setting_does_not_end_the_site(settings, wrong):
+    settings.SECURE_PROXY_SSL_HEADER = wrong
+    Rules()
+
+
 def test_scheme__of_a_wrong_setting_raises_nothing(settings, request_):
     settings.SECURE_PROXY_SSL_HEADER = "HTTP_X_FORWARDED_PROTO"
     assert facts.scheme(request_) == "http"
