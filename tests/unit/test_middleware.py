@@ -174,6 +174,7 @@ def test_exception__is_one_line(server):
     assert [line["log.logger"] for line in lines] == ["django_ops.request"]
 
 
+@pytest.mark.filterwarnings("ignore:.*will not have a default mailer")  # that is a site's choice, and Django's to tell
 def test_exception__is_mailed_to_the_admins_as_before(server, settings, mailoutbox):
     address = "admin@example.com"
     settings.ADMINS = [address if django.VERSION >= (6,) else ("Admin", address)]
