@@ -100,12 +100,12 @@ def test_greeting__another_port_is_told_to_the_traffic():
     assert "make demo-traffic PORT=8001" in serve.greeting(8001, Path("var"), None)
 
 
-def test_check_site__has_nothing_to_say_of_good_settings(capsys):
+def test_check_site__has_nothing_to_say_of_good_settings(db, capsys):
     serve.check_site()
     assert capsys.readouterr() == ("", "")
 
 
-def test_check_site__exits_with_what_is_wrong(settings):
+def test_check_site__exits_with_what_is_wrong(db, settings):
     settings.OPS_TRUSTED_PROXIES = ["10.0.0.0/99"]
     with pytest.raises(SystemExit, match="OPS_TRUSTED_PROXIES"):
         serve.check_site()
