@@ -259,8 +259,9 @@ class Exchange:
         route = view = ""
         if match is not None:
             route, view = match.route, match.view_name
-            if match.kwargs:
-                path = redaction.mask_path(path, match.kwargs)
+            kwargs = match.kwargs
+            if kwargs and redaction.any_is_hidden(*kwargs):
+                path = redaction.mask_path(path, kwargs)
         peer = meta.get("REMOTE_ADDR", "")
         forwarded_for = meta.get("HTTP_X_FORWARDED_FOR")
         queued_since = meta.get("HTTP_X_REQUEST_START")

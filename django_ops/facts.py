@@ -135,15 +135,18 @@ def user_id(request: HttpRequest) -> str | None:
     To touch a lazy user would read the session, query the database, and make every response vary by cookie
     (django-structlog#734).
     """
-    user: Any = request.__dict__.get("user")
+    attributes = request.__dict__
+    user: Any = attributes.get("user")
     if isinstance(user, SimpleLazyObject):
         user = user.__dict__.get("_wrapped", empty)
         if user is empty:
             user = None
     if user is None:
-        user = getattr(request, "_acached_user", None)
+        user = attributes.get("_acached_user")
+        if user is None:
+            return None
     try:
-        if user is None or not user.is_authenticated:
+        if not user.is_authenticated:
             return None
         key = user.pk
         return None if key is None else str(key)

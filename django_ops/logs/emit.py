@@ -60,13 +60,13 @@ def _only_handler() -> LineHandler | None:
     Most sites are the former, and a LogRecord and its way cost as much as the line.
     """
     logger: logging.Logger | None = _request_logger
-    if _request_logger.filters or _request_logger.disabled or logging.getLogRecordFactory() is not logging.LogRecord:
+    if _request_logger.filters or logging.getLogRecordFactory() is not logging.LogRecord:
         return None
     found: logging.Handler | None = None
     while logger is not None:
-        for handler in logger.handlers:
-            if found is not None:
+        if logger.handlers:
+            if found is not None or len(logger.handlers) > 1:
                 return None
-            found = handler
+            found = logger.handlers[0]
         logger = logger.parent if logger.propagate else None
     return found if isinstance(found, LineHandler) and found.is_plain() else None

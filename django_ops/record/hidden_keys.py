@@ -71,6 +71,7 @@ def configure(extra_words: Iterable[str]) -> None:
     global _extra_words
     _extra_words = frozenset("".join(_words(word)) for word in extra_words) - {""}
     _decide_once.cache_clear()
+    any_is_hidden.cache_clear()
 
 
 def is_hidden(key: str) -> bool:
@@ -78,6 +79,12 @@ def is_hidden(key: str) -> bool:
     if len(key) > _LONGEST_KEPT:
         return _decide(f"{key[:_LONGEST_KEPT]} {key[-_LONGEST_KEPT:]}")
     return _decide_once(key)
+
+
+@lru_cache(maxsize=1024)  # the resolver's names are the application's, and few
+def any_is_hidden(*keys: str) -> bool:
+    """Tell whether one of `keys` names a secret."""
+    return any(is_hidden(key) for key in keys)
 
 
 def may_name_a_secret(lowered: str) -> bool:
