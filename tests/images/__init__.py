@@ -1,0 +1,1 @@
+"""Stand-ins for the images that compose.yml names, for machines that reach no image registry."""
