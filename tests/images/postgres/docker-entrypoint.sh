@@ -52,10 +52,11 @@ run_initdb_files() {
   done
 }
 
+# Takes the server's own options, so that scripts meet it as it is going to be, but for its address.
 first_start() {
   make_cluster
   export PGPASSWORD=$POSTGRES_PASSWORD
-  pg_ctl --pgdata "$PGDATA" -o "-c listen_addresses='' -p ${PGPORT:-5432}" --wait start
+  pg_ctl --pgdata "$PGDATA" -o "$(printf '%q ' "$@" -c listen_addresses= -p "${PGPORT:-5432}")" --wait start
   [ "$POSTGRES_DB" = postgres ] ||
     run_sql --dbname postgres --set name="$POSTGRES_DB" <<<'CREATE DATABASE :"name";'
   run_initdb_files
@@ -77,7 +78,7 @@ if [ "$1" = postgres ]; then
     from_file POSTGRES_USER postgres
     from_file POSTGRES_DB "$POSTGRES_USER"
     from_file POSTGRES_INITDB_ARGS
-    first_start
+    first_start "${@:2}"
   fi
 fi
 exec "$@"
