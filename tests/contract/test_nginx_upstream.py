@@ -1,0 +1,172 @@
+"""What nginx does while the application is away, comes back elsewhere, or dies with a request."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.contract.nginxes import Answer, Edge, Names, application, readable_directory, start_nginx
+from tests.contract.test_nginx import nginx_is_there  # noqa: F401 - a fixture for every test
+from tests.integration.services import HOST, free_port
+
+OTHER = "127.0.0.2"
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with readable_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def port() -> int:
+    """Where an application may listen, on any of the loopback addresses."""
+    return free_port()
+
+
+@pytest.fixture
+def names() -> Names:
+    return Names(HOST)
+
+
+@pytest.fixture
+def edge(home: Path, port: int, names: Names) -> Iterator[Edge]:
+    """An nginx, and nothing where its application should be."""
+    with start_nginx(home, names, port) as running:
+        yield running
+
+
+def in_background(edge: Edge, *arguments, **options) -> tuple[threading.Thread, list[Answer]]:
+    """Send a request that may have to wait."""
+    answers: list[Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(edge.ask(*arguments, **options)))
+    thread.start()
+    return thread, answers
+
+
+# a changed address ---------------------------------------------------------------------------------------------------
+
+
+def test_new_address__is_found(edge, names, port):
+    with application(HOST, port):
+        assert edge.ask("/").json()["server"] == HOST
+    names.address = OTHER
+    with application(OTHER, port):
+        answer = edge.ask("/")
+    assert (answer.status, answer.json()["server"]) == (200, OTHER)
+
+
+def test_address__of_a_server_that_still_answers_is_left_within_seconds(edge, names, port):
+    with application(HOST, port), application(OTHER, port):
+        assert edge.ask("/").json()["server"] == HOST
+        names.address = OTHER
+        deadline = time.monotonic() + 5
+        while edge.ask("/").json()["server"] != OTHER:
+            assert time.monotonic() < deadline, "the old address was asked for five seconds"
+
+
+def test_start__needs_no_application(edge, names, port):
+    names.address = None
+    assert edge.ask("/livez").status == 200
+
+
+# an application that is away for a moment ----------------------------------------------------------------------------
+
+
+def test_restart__is_waited_for(edge, port):
+    thread, answers = in_background(edge, "/", "POST", b"order=1")
+    time.sleep(0.5)  # the time of the restart, during which the request must wait
+    with application(HOST, port) as server:
+        thread.join(10)
+        assert (answers[0].status, answers[0].json()["body"]) == (200, "order=1")
+        assert server.RequestHandlerClass.served == 1
+
+
+def test_restart__with_a_name_that_is_gone_meanwhile(edge, names, port):
+    names.address = None
+    thread, answers = in_background(edge, "/")
+    time.sleep(0.5)
+    with application(HOST, port):
+        names.address = HOST
+        thread.join(15)
+    assert answers[0].status == 200
+
+
+def test_wait__leaves_no_trace_in_the_answer(edge, port):
+    thread, answers = in_background(edge, "/")
+    time.sleep(0.5)
+    with application(HOST, port):
+        thread.join(10)
+    assert "WWW-Authenticate" not in answers[0].headers
+    assert len(answers[0].headers.get_all("X-Request-ID")) == 1
+
+
+def test_line__of_a_request_that_waited_has_its_time(edge, port):
+    thread, _answers = in_background(edge, "/waited")
+    time.sleep(0.5)
+    with application(HOST, port):
+        thread.join(10)
+    line = edge.line("/waited")
+    assert line["http"]["response"]["status_code"] == 200
+    assert line["event"]["duration"] >= 900_000_000
+    assert line["nginx"]["upstream"]["status"] == 200
+    assert line["nginx"]["upstream"]["response_time"] < 0.9
+
+
+def test_many__wait_together(edge, port):
+    with ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(edge.ask, "/") for _ in range(40)]
+        time.sleep(0.5)
+        with application(HOST, port):
+            assert [one.result().status for one in asked] == [200] * 40
+
+
+# an application that took the request and dies -----------------------------------------------------------------------
+
+
+def test_post__that_was_sent_is_not_sent_again(edge, port):
+    with application(HOST, port) as server:
+        answer = edge.ask("/gone", "POST", b"order=1")
+        assert (answer.status, server.RequestHandlerClass.served) == (503, 1)
+
+
+def test_get__that_was_sent_is_sent_once_more(edge, port):
+    with application(HOST, port) as server:
+        assert edge.ask("/gone").status == 503
+        assert server.RequestHandlerClass.served == 2
+
+
+# the maintenance page ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_maintenance__is_shown_when_nobody_came_back(edge, method):
+    started = time.monotonic()
+    answer = edge.ask("/", method, b"a=b" if method == "POST" else None)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+    assert b"Back in a moment" in answer.body
+    assert 9 < time.monotonic() - started < 15
+
+
+def test_maintenance__is_shown_while_the_file_is_there(edge, port):
+    with application(HOST, port):
+        (edge.run / "maintenance").touch()
+        answer = edge.ask("/", "POST", b"a=b")
+        (edge.run / "maintenance").unlink()
+        assert answer.status == 503
+        assert b"Back in a moment" in answer.body
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert edge.ask("/").status == 200
+
+
+def test_maintenance__does_not_end_nginx_itself(edge):
+    (edge.run / "maintenance").touch()
+    assert edge.ask("/livez").status == 200
