@@ -11,6 +11,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(environment.text("DJANGO_VAR_DIR", str(BASE_DIR / "var")))
 
 SECRET_KEY = environment.secret("DJANGO_SECRET_KEY", VAR_DIR / "secret-key")
+#: Former keys: what was signed with them stays valid.
 SECRET_KEY_FALLBACKS = environment.listing("DJANGO_SECRET_KEY_FALLBACKS")
 DEBUG = environment.flag("DJANGO_DEBUG", default=False)
 #: The pages that misbehave on purpose, and the data they need. `make run` sets it.
@@ -65,7 +66,7 @@ TEMPLATES = [
 
 DATABASES = {"default": environment.database(VAR_DIR / "db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": environment.cache()}
+CACHES = {"default": environment.cache(), **environment.memcached()}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -96,10 +97,26 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
 
 # Without a broker, a task runs at once where it is asked for.
-CELERY_BROKER_URL = environment.text("CELERY_BROKER_URL", "memory://")
+CELERY_BROKER_URL = environment.broker() or "memory://"
 CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL == "memory://"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A task is taken from the queue when it is done, so it may run twice and is never lost: one whose worker was killed
+# comes again after the visibility time-out, which must be longer than a task may take.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 45  # seconds
+CELERY_TASK_TIME_LIMIT = 50  # below the grace period of the container, so that a running task ends before a kill
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120, "socket_connect_timeout": 5, "socket_keepalive": True}
+# for Flower and the exporter
+CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_BEAT_SCHEDULE = {
+    "report": {"task": "stack.inventory.tasks.recompute_report", "schedule": 3600},
+    "abandoned logs": {"task": "stack.inventory.tasks.remove_abandoned_logs", "schedule": 86_400},
+}
 
 OPS_SERVICE_NAME = environment.text("OPS_SERVICE_NAME", "inventory")
 OPS_SERVICE_VERSION = environment.text("OPS_SERVICE_VERSION", __version__)
@@ -114,5 +131,11 @@ OPS_METRICS_NETWORKS = environment.listing("OPS_METRICS_NETWORKS")
 OPS_METRICS_PERMISSION = "auth.view_user"
 OPS_METRICS_MODELS = ["inventory.Server", "inventory.InventoryReport"]
 OPS_READYZ_CHECKS = ["database", "migrations"]
+if not CELERY_TASK_ALWAYS_EAGER:
+    # worth knowing, and no reason to send nobody here: pages are served without them
+    OPS_READYZ_CHECKS += ["optional:broker", "optional:cache"]
+OPS_CELERY_METRICS_ADDRESS = environment.text("OPS_CELERY_METRICS_ADDRESS")
 
-LOGGING = logging_config(directory=VAR_DIR / "log")
+#: Each container has a directory of its own beside those of others.
+LOG_DIR = environment.log_directory(VAR_DIR / "log")
+LOGGING = logging_config(directory=LOG_DIR)

@@ -39,6 +39,29 @@ def var(tmp_path: Path, settings) -> Path:
 
 
 @pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory as the volumes of the secrets make it: one empty directory for each group."""
+    from stack.provision.secrets import template
+    from stack.provision.secrets.table import GROUPS
+
+    monkeypatch.setattr(template, "_BCRYPT_ROUNDS", 4)  # the least: these hashes guard nothing
+
+    for name in GROUPS:
+        (tmp_path / name).mkdir(mode=0o755)
+    return tmp_path
+
+
+@pytest.fixture
+def written(root: Path) -> Path:
+    """The same after the first start."""
+    from stack.provision.secrets.store import Store
+    from tests.unit.stack.secret_files import OURS
+
+    Store(root, OURS).write()
+    return root
+
+
+@pytest.fixture
 def places(db):
     """One data centre and two environments."""
     from stack.inventory.models import DataCentre, Environment

@@ -129,3 +129,115 @@ def test_cache__anything_else(monkeypatch):
     monkeypatch.setenv("CACHE_URL", "memcached://cache:11211")
     with pytest.raises(ImproperlyConfigured, match="CACHE_URL must be redis://"):
         environment.cache()
+
+
+def test_listing__from_a_file_with_lines(monkeypatch, tmp_path):
+    (tmp_path / "keys").write_text("first\nsecond\n")
+    monkeypatch.setenv("KEYS_FILE", str(tmp_path / "keys"))
+    assert environment.listing("KEYS") == ["first", "second"]
+
+
+def test_listing__an_empty_file_is_an_empty_list(monkeypatch, tmp_path):
+    (tmp_path / "keys").touch()
+    monkeypatch.setenv("KEYS_FILE", str(tmp_path / "keys"))
+    assert environment.listing("KEYS") == []
+
+
+def test_given__the_variable_comes_first(monkeypatch, tmp_path):
+    monkeypatch.setenv("URL", "from the variable")
+    monkeypatch.setenv("URL_FILE", str(tmp_path / "none"))
+    assert environment.given("URL") == "from the variable"
+
+
+def test_given__neither(monkeypatch):
+    assert environment.given("URL") == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(None, "cannot be read .No such file"), (b"\n", "is empty"), (b"\xff\xfe", "is no text")],
+)
+def test_given__a_broken_file_is_named(monkeypatch, tmp_path, content, problem):
+    if content is not None:
+        (tmp_path / "url").write_bytes(content)
+    monkeypatch.setenv("URL_FILE", str(tmp_path / "url"))
+    with pytest.raises(ImproperlyConfigured, match=f"URL_FILE names .*{problem}"):
+        environment.given("URL")
+
+
+def test_cache__url_from_a_file(monkeypatch, tmp_path):
+    (tmp_path / "url").write_text("redis://app:secret@redis:6379/1\n")
+    monkeypatch.setenv("CACHE_URL_FILE", str(tmp_path / "url"))
+    assert environment.cache()["LOCATION"] == "redis://app:secret@redis:6379/1"
+
+
+def test_broker__url_from_a_file(monkeypatch, tmp_path):
+    (tmp_path / "url").write_text("redis://app:secret@redis:6379/0\n")
+    monkeypatch.setenv("CELERY_BROKER_URL_FILE", str(tmp_path / "url"))
+    assert environment.broker() == "redis://app:secret@redis:6379/0"
+
+
+def test_broker__a_wrong_one_is_not_shown(monkeypatch):
+    monkeypatch.setenv("CELERY_BROKER_URL", "s3cret")
+    with pytest.raises(ImproperlyConfigured, match="CELERY_BROKER_URL must be a URL") as raised:
+        environment.broker()
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.fixture
+def password_file(monkeypatch, tmp_path):
+    """libpq's password file, of a database that PGHOST names."""
+    path = tmp_path / "pgpass"
+    path.write_text("postgres:5432:*:app:with\\:colon\n")
+    path.chmod(0o400)
+    monkeypatch.setenv("PGHOST", "postgres")
+    monkeypatch.setenv("PGPASSFILE", str(path))
+    return path
+
+
+def test_password_file__is_left_to_libpq(password_file):
+    assert environment.database(HERE)["PASSWORD"] == ""
+
+
+def test_password_file__missing(password_file):
+    password_file.unlink()
+    with pytest.raises(ImproperlyConfigured, match=r"PGPASSFILE names .* cannot be read \(No such file"):
+        environment.database(HERE)
+
+
+@pytest.mark.parametrize("content", ["", "postgres:5432:*:app\n", "postgres:5432:*:app:\n", "s3cret\n"])
+def test_password_file__half_written(password_file, content):
+    password_file.chmod(0o600)
+    password_file.write_text(content)
+    with pytest.raises(ImproperlyConfigured, match="has no line host:port:database:user:password") as raised:
+        environment.database(HERE)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_password_file__that_libpq_passes_over(password_file):
+    password_file.chmod(0o644)
+    with pytest.raises(ImproperlyConfigured, match="which others may read"):
+        environment.database(HERE)
+
+
+def test_log_directory__each_machine_has_its_own(monkeypatch):
+    monkeypatch.setenv("DJANGO_LOG_DIR", "/var/log/django/web-{hostname}")
+    monkeypatch.setattr(environment.socket, "gethostname", lambda: "3f2a")
+    assert environment.log_directory(HERE) == Path("/var/log/django/web-3f2a")
+
+
+def test_memcached__none_by_default(monkeypatch):
+    monkeypatch.delenv("MEMCACHED_ADDRESS", raising=False)
+    assert environment.memcached() == {}
+
+
+def test_memcached__where_it_is(monkeypatch):
+    monkeypatch.setenv("MEMCACHED_ADDRESS", "memcached:11211")
+    assert environment.memcached()["memcached"]["LOCATION"] == "memcached:11211"
+
+
+def test_memcached__a_missing_account_is_told_at_start(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEMCACHED_ADDRESS", "memcached:11211")
+    monkeypatch.setenv("MEMCACHED_AUTH_FILE", str(tmp_path / "none"))
+    with pytest.raises(ImproperlyConfigured, match="MEMCACHED_AUTH_FILE names"):
+        environment.memcached()

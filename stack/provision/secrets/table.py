@@ -1,0 +1,167 @@
+"""The one table of secrets: who reads which file, and what is in it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Group(NamedTuple):
+    """The services of one user that share a volume; its directory belongs to them alone."""
+
+    uid: int
+    gid: int
+
+
+class Value(NamedTuple):
+    """A secret. It lives in the first file of the table that shows it; all others are copies.
+
+    kind: how it is made: a `key` for machines, a `phrase` that people can type, `none` (somebody gives it) or `old`
+        (former keys, one a line).
+    restart: the services that read it anew after a rotation; None where another store remembers the secret.
+    """
+
+    kind: str = "key"
+    restart: tuple[str, ...] | None = None
+
+
+class File(NamedTuple):
+    """A file of a group.
+
+    In its template, `<value>` stands for a value, `<value:sha256>` and `<value:bcrypt>` for a hash of one.
+    """
+
+    group: str
+    name: str
+    template: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.group}/{self.name}"
+
+
+SITE = ("web", "worker", "beat", "flower")
+
+GROUPS = {
+    "django": Group(10001, 10001),
+    "postgres": Group(999, 999),
+    "redis": Group(999, 1000),
+    "memcached": Group(11211, 11211),
+    "tls": Group(101, 101),
+    "elasticsearch": Group(1000, 0),
+    "elasticsearch-setup": Group(10001, 10001),
+    "filebeat": Group(1000, 10001),
+    "kibana": Group(1000, 0),
+    "prometheus": Group(65534, 65534),
+    "alertmanager": Group(65534, 65534),
+    "grafana": Group(472, 0),
+    "exporters": Group(65534, 65534),
+    "redis-exporter": Group(59000, 59000),
+    "celery-exporter": Group(65534, 65534),
+}
+
+VALUES = {
+    "secret_key": Value(restart=SITE),
+    "old_secret_keys": Value("old"),
+    "database": Value(),
+    "database_superuser": Value(),
+    "database_exporter": Value(),
+    "redis_site": Value(),
+    "redis_exporter": Value(),
+    "redis_celery_exporter": Value(),
+    "redis_healthcheck": Value(),
+    "memcached": Value(),
+    "metrics_token": Value(restart=("web", "worker", "prometheus")),
+    "flower": Value("phrase", restart=("flower",)),
+    "administrator": Value("phrase"),
+    "elastic": Value(),
+    "elastic_filebeat": Value(),
+    "elastic_kibana": Value(),
+    "elastic_grafana": Value(),
+    "elastic_person": Value("phrase"),
+    "kibana_saved_objects": Value(),
+    "kibana_reporting": Value(),
+    "kibana_security": Value(),
+    "prometheus": Value(),
+    "alertmanager": Value(),
+    "smtp": Value("none"),
+    "grafana_administrator": Value("phrase"),
+    "grafana_secret": Value(),
+}
+
+_REDIS_USERS = """\
+user default off
+user app on #<redis_site:sha256> ~* &* +@all -@admin -@dangerous +info +flushdb
+user celery-exporter on #<redis_celery_exporter:sha256> ~* &* +@all -@admin -@dangerous +info
+user exporter on #<redis_exporter:sha256> -@all +ping +info +config|get +slowlog|len +slowlog|get +latency|latest \
++latency|histogram +client|setname +select
+user healthcheck on #<redis_healthcheck:sha256> -@all +ping
+"""
+_KIBANA = """\
+elasticsearch.password: "<elastic_kibana>"
+xpack.encryptedSavedObjects.encryptionKey: "<kibana_saved_objects>"
+xpack.reporting.encryptionKey: "<kibana_reporting>"
+xpack.security.encryptionKey: "<kibana_security>"
+"""
+
+FILES = (
+    File("django", "secret-key", "<secret_key>\n"),
+    File("django", "secret-key-fallbacks", "<old_secret_keys>"),
+    File("django", "pgpass", "postgres:5432:*:app:<database>\n"),
+    File("django", "redis-url", "redis://app:<redis_site>@redis:6379/0\n"),
+    File("django", "cache-url", "redis://app:<redis_site>@redis:6379/1\n"),
+    File("django", "memcached-auth", "app:<memcached>\n"),
+    File("django", "metrics-token", "<metrics_token>\n"),
+    File("django", "flower-auth", "admin:<flower>\n"),
+    File("django", "admin-password", "<administrator>\n"),
+    File("postgres", "password", "<database_superuser>\n"),
+    File("postgres", "app-password", "<database>\n"),
+    File("postgres", "exporter-password", "<database_exporter>\n"),
+    File("redis", "password", "<redis_healthcheck>\n"),
+    File("redis", "users.acl", _REDIS_USERS),
+    File("memcached", "auth", "app:<memcached>\n"),
+    File("elasticsearch", "elastic-password", "<elastic>\n"),
+    File("elasticsearch-setup", "elastic-password", "<elastic>\n"),
+    File("elasticsearch-setup", "filebeat-password", "<elastic_filebeat>\n"),
+    File("elasticsearch-setup", "kibana-password", "<elastic_kibana>\n"),
+    File("elasticsearch-setup", "grafana-password", "<elastic_grafana>\n"),
+    File("elasticsearch-setup", "kibana-admin-password", "<elastic_person>\n"),
+    File("filebeat", "password", "<elastic_filebeat>\n"),
+    File("filebeat", "output.yml", 'output.elasticsearch.password: "<elastic_filebeat>"\n'),
+    File("kibana", "saved-objects-key", "<kibana_saved_objects>\n"),
+    File("kibana", "reporting-key", "<kibana_reporting>\n"),
+    File("kibana", "security-key", "<kibana_security>\n"),
+    File("kibana", "kibana.yml", _KIBANA),
+    File("prometheus", "metrics-token", "<metrics_token>\n"),
+    File("prometheus", "password", "<prometheus>\n"),
+    File("prometheus", "web.yml", "basic_auth_users:\n  prometheus: '<prometheus:bcrypt>'\n"),
+    File("prometheus", "alertmanager-password", "<alertmanager>\n"),
+    File("alertmanager", "password", "<alertmanager>\n"),
+    File("alertmanager", "web.yml", "basic_auth_users:\n  prometheus: '<alertmanager:bcrypt>'\n"),
+    File("alertmanager", "smtp-password", "<smtp>\n"),
+    File("grafana", "admin-password", "<grafana_administrator>\n"),
+    File("grafana", "secret-key", "<grafana_secret>\n"),
+    File("grafana", "prometheus-password", "<prometheus>\n"),
+    File("grafana", "elasticsearch-password", "<elastic_grafana>\n"),
+    File("exporters", "postgres-password", "<database_exporter>\n"),
+    File("redis-exporter", "password", "<redis_exporter>\n"),
+    File(
+        "redis-exporter",
+        "password.json",
+        # it looks up the address without or with the user's name, depending on its version
+        '{"redis://redis:6379": "<redis_exporter>", "redis://exporter@redis:6379": "<redis_exporter>"}\n',
+    ),
+    File("celery-exporter", "broker-url", "redis://celery-exporter:<redis_celery_exporter>@redis:6379/0\n"),
+)
+
+#: What people give: the name for the command line, the file, and what it must look like.
+GIVEN = {
+    "smtp-password": (File("alertmanager", "smtp-password", ""), r"[^\n]+\n"),
+    "tls-certificate": (
+        File("tls", "certificate.pem", ""),
+        r"(?s).*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\n",
+    ),
+    "tls-key": (
+        File("tls", "key.pem", ""),
+        r"(?s).*-----BEGIN [A-Z ]*PRIVATE KEY-----.+-----END [A-Z ]*PRIVATE KEY-----\n",
+    ),
+}
