@@ -1,6 +1,7 @@
 """How gunicorn serves the reference project: `gunicorn -c stack/config/gunicorn.conf.py`."""
 
 import os
+from typing import Any
 
 from django_ops.gunicorn import *  # noqa: F403 - the hooks and the logger: slots, metrics, drain
 
@@ -15,3 +16,11 @@ max_requests = 10_000
 max_requests_jitter = 1_000
 # Otherwise all servers of a user share one socket in the home directory.
 control_socket_disable = True
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Leave Ctrl-C to the master from the first moment: a worker that is still loading would be told to quit twice.
+
+    A terminal sends SIGINT to the whole process group, so the workers get a group of their own.
+    """
+    os.setpgid(0, 0)
