@@ -159,13 +159,25 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell the master how long to drain, and leave Ctrl-C to it."""
-    if worker.cfg.worker_class_str == "gthread":
-        # A terminal sends SIGINT to the whole process group, and the master sends SIGQUIT to its workers: one of
-        # threads that is told to quit twice waits for itself until it is killed. No SIG_IGN, which a program that
-        # the application starts would inherit.
-        signal.signal(signal.SIGINT, lambda *interrupted: None)
+    """Tell the master how long to drain, and let a worker of threads quit between two events."""
+    if getattr(worker, "method_queue", None) is not None:  # gthread, but not of old gunicorns
+        _quit_between_events(worker)
     gunicorn_drain.worker_ready(worker)
+
+
+def _quit_between_events(worker: Any) -> None:
+    """Make SIGINT and SIGQUIT wait for the worker's main loop, which looks at once.
+
+    gunicorn's handler takes the lock of the thread pool, and waits for ever where it interrupts who holds it: the
+    main thread that hands over a request, or the same handler, as a terminal sends SIGINT to the whole process
+    group and the master sends SIGQUIT to its workers.
+    """
+
+    def quit_soon(number: int, frame: Any) -> None:
+        worker.method_queue.defer(worker.handle_quit, number, frame)
+
+    signal.signal(signal.SIGINT, quit_soon)
+    signal.signal(signal.SIGQUIT, quit_soon)
 
 
 def pre_request(worker: Any, request: Any) -> None:

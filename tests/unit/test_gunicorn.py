@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 from django.conf import settings as django_settings
 from gunicorn.config import Config
+from gunicorn.workers.gthread import ThreadWorker
 
 from django_ops.health import gunicorn_drain
 from django_ops.record import slot, slot_directory
@@ -168,10 +169,32 @@ def test_drain__is_told_by_the_workers(monkeypatch, name, hook):
     assert told == [arguments]
 
 
-@pytest.mark.parametrize("settings", [{"worker_class": "gthread"}, {"worker_class": "sync", "threads": 4}])
-def test_interrupt__of_a_worker_with_threads_is_left_to_its_master(settings):
-    ours.post_worker_init(worker_of(**settings))
-    signal.raise_signal(signal.SIGINT)
+@pytest.fixture
+def worker_with_threads():
+    worker = ThreadWorker(1, os.getppid(), [], None, 30, configured(worker_class="gthread"), None)
+    worker.tpool = worker.get_thread_pool()
+    worker.method_queue.init()
+    ours.post_worker_init(worker)
+    yield worker
+    worker.method_queue.close()
+    worker.tmp.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_quit__of_a_worker_that_hands_a_request_over(worker_with_threads, number):
+    """As `ThreadPoolExecutor.submit` does, whose lock gunicorn's own handler would wait for, in the same thread."""
+    with worker_with_threads.tpool._shutdown_lock:
+        signal.raise_signal(number)
+    assert worker_with_threads.alive
+    with pytest.raises(SystemExit):
+        worker_with_threads.method_queue.run_callbacks(None)
+    assert not worker_with_threads.alive
+
+
+def test_quit__of_a_worker_without_threads_is_as_it_was():
+    before = signal.getsignal(signal.SIGQUIT)
+    ours.post_worker_init(worker_of(worker_class="sync"))
+    assert signal.getsignal(signal.SIGQUIT) is before
 
 
 def test_interrupt__of_another_worker_is_as_it_was():
