@@ -21,6 +21,8 @@ from docs.generate import NOTICE
 INDEX_PATTERNS = ["logs-django-*", "logs-django.*-*"]
 #: Above Elasticsearch's own `logs-*-*`, which has 100.
 TEMPLATE_PRIORITY = 500
+#: What elasticsearch/setup adds, and what an operator may: the template is good without them.
+COMPONENTS = ["django-ops-nginx", "django-ops-retention", "django-ops-custom"]
 #: Longer keywords are kept and shown, but not searched.
 IGNORE_ABOVE = 1024
 
@@ -147,8 +149,18 @@ def index_template() -> str:
         "index_patterns": INDEX_PATTERNS,
         "priority": TEMPLATE_PRIORITY,
         "data_stream": {},
+        "composed_of": COMPONENTS,
+        "ignore_missing_component_templates": COMPONENTS,
         "template": {
-            "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "codec": "best_compression"}},
+            "settings": {
+                "index": {
+                    "number_of_shards": 1,
+                    "auto_expand_replicas": "0-1",
+                    "codec": "best_compression",
+                    # a value of the wrong type costs its field, not its line
+                    "mapping": {"ignore_malformed": True},
+                }
+            },
             "mappings": mappings,
         },
         "_meta": {"description": "The log lines of django-ops, from its table of log fields", "ecs": ECS_VERSION},
@@ -163,6 +175,8 @@ def _mapping(field: Field) -> dict[str, Any]:
         return {"type": "flattened", "ignore_above": IGNORE_ABOVE}
     if field.mapping == "text":
         return {"type": "text", "norms": False}
+    if field.name == "@timestamp":
+        return {"type": "date", "ignore_malformed": False}  # a data stream asks for it on every line
     return {"type": field.mapping}
 
 
