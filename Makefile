@@ -31,7 +31,7 @@ SERVICES := .venv/.services
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run password demo-traffic test coverage lint format bench wheel requirements clean
+.PHONY: help run password demo-traffic test coverage e2e secrets-rotate lint format bench wheel requirements clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,6 +52,16 @@ test: .venv/.test ## Run the tests (ARGS="-k health"; ALL=1 for the slow ones to
 
 coverage: ## Run all tests and report the branch coverage of django_ops
 	$(MAKE) test ALL=1
+
+e2e: .venv/.test ## Test the whole stack in containers (root; ARGS="--keep -k kill" leaves it up and tests a part)
+	.venv/bin/pytest tests/e2e $(ARGS)
+
+secrets-rotate: ## Replace a secret of the running stack (NAME=django-secret-key, NAME=database-password)
+ifeq ($(NAME),database-password)
+	@docker compose run --rm database-password
+else
+	@told=$$(docker compose run --rm -T secrets rotate "$(NAME)") && echo "$$told" && $${told##*: }
+endif
 
 lint: .venv/.lint ## Check style, types, layers, generated docs, migrations and shell scripts
 	.venv/bin/ruff check .
@@ -77,6 +87,7 @@ requirements: .venv/.pin ## Choose the newest versions that fit pyproject.toml a
 	$(PIN) --group services -c requirements/run.txt -o requirements/services.txt
 	$(PIN) pyproject.toml --group test -c requirements/run.txt -c requirements/services.txt -o requirements/test.txt
 	$(PIN) pyproject.toml --group test --group lint -c requirements/test.txt -o requirements/lint.txt
+	$(PIN) pyproject.toml --group image -c requirements/test.txt -o requirements/stack.txt
 	$(PIN) --group build --group pin -c requirements/run.txt -o requirements/pin.txt
 
 clean: ## Remove what was built and installed, not the data in var/

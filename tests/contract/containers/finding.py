@@ -10,6 +10,9 @@ from typing import Any
 #: What a rule yields: the service, and what is wrong with it in few, stable words, which a waiver repeats.
 Complaints = Iterator[tuple[str, str]]
 
+#: The profile of what `up` never starts.
+TOOLS = "tools"
+
 
 @dataclass(frozen=True, order=True)
 class Finding:
@@ -44,8 +47,9 @@ class Project:
 
     @cached_property
     def one_shots(self) -> set[str]:
-        """Services that do their work and end: those for whose success another one waits."""
-        return {
+        """Services that do their work and end: those for whose success another one waits, and tools run by hand."""
+        tools = {name for name, service in self.services if service.get("profiles") == [TOOLS]}
+        return tools | {
             name
             for _, service in self.services
             for name, condition in service.get("depends_on", {}).items()

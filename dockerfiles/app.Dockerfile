@@ -1,0 +1,82 @@
+# The image of everything that runs Python: web, asgi, worker, beat, flower, migrate, manage (app/entrypoint.py).
+#
+#   docker build -f dockerfiles/app.Dockerfile -t django-ops/app:local .
+#
+# Without arguments it is the reference project. For yours: docs/how-to/your-project.md.
+#
+# nginx.Dockerfile begins with the same lines, which a test compares, and takes the static files from them. So neither
+# image needs the other to be built first, and the builder does each step once.
+
+# === the same lines in app.Dockerfile and nginx.Dockerfile, from here ===
+ARG PYTHON_IMAGE=python:3.13.15-slim-trixie
+# The folder with manage.py, inside of this repository; empty for the reference project.
+ARG PROJECT=
+
+FROM ${PYTHON_IMAGE} AS dependencies
+# Debian packages that building a dependency takes, such as "gcc libpq-dev"; they stay out of the image.
+ARG BUILD_PACKAGES=
+RUN if [ -n "$BUILD_PACKAGES" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $BUILD_PACKAGES; fi
+COPY requirements/stack.txt /tmp/stack.txt
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv --without-pip /opt/venv && \
+    pip --python /opt/venv/bin/python install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore \
+        --require-hashes --only-binary=:all: -r /tmp/stack.txt && \
+    /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+# A project's own requirements come second, so their versions win.
+ARG REQUIREMENTS=requirements/stack.txt
+COPY ${REQUIREMENTS} /tmp/project.txt
+RUN --mount=type=cache,target=/root/.cache/pip \
+    cmp -s /tmp/stack.txt /tmp/project.txt || { \
+    pip --python /opt/venv/bin/python install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore \
+        -r /tmp/project.txt && \
+    pip --python /opt/venv/bin/python check && \
+    /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib; }
+
+FROM ${PYTHON_IMAGE} AS base
+# Debian packages that the project needs at run time, such as "libpango-1.0-0".
+ARG SYSTEM_PACKAGES=
+RUN if [ -n "$SYSTEM_PACKAGES" ]; then \
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends $SYSTEM_PACKAGES && \
+        rm -rf /var/lib/apt/lists/*; \
+    fi
+COPY dockerfiles/app/harden.sh /tmp/harden.sh
+RUN sh /tmp/harden.sh && rm /tmp/harden.sh
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/opt/django-ops \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+COPY --from=dependencies /opt/venv /opt/venv
+
+# One of these two is the project: the given one where PROJECT names it.
+FROM scratch AS project
+COPY manage.py /
+FROM scratch AS project-given
+ARG PROJECT
+COPY ${PROJECT} /
+FROM project${PROJECT:+-given} AS chosen
+
+FROM base AS site
+ARG SETTINGS=stack.config.settings
+# The module with the Celery application; empty where it is the package that the settings are in.
+ARG CELERY_APP=
+ENV DJANGO_SETTINGS_MODULE=${SETTINGS} \
+    CELERY_APP=${CELERY_APP} \
+    DJANGO_STATIC_ROOT=/srv/static
+WORKDIR /app
+COPY dockerfiles/app /opt/django-ops/app
+COPY django_ops /opt/django-ops/django_ops
+COPY stack /opt/django-ops/stack
+COPY --from=chosen / /app
+# Fails where the project's checks do: `check --deploy --fail-level WARNING`, and every import that a start begins with.
+RUN --mount=type=tmpfs,target=/tmp DJANGO_VAR_DIR=/tmp/var python /opt/django-ops/app/prepare.py site
+# === to here ===
+
+FROM site AS app
+ARG VERSION=local
+LABEL org.opencontainers.image.title="django-ops app" \
+    org.opencontainers.image.version=${VERSION}
+ENV OPS_SERVICE_VERSION=${VERSION}
+USER 10001:10001
+EXPOSE 8000
+ENTRYPOINT ["python", "/opt/django-ops/app/entrypoint.py"]
+CMD ["web"]

@@ -1,0 +1,126 @@
+"""What is done once, while the image is built: static files, bytecode, and the checks that a broken site fails.
+
+prepare.py site        in the application's image
+prepare.py www TARGET  for nginx's image: the static files with compressed copies, and where they are served
+"""
+
+from __future__ import annotations
+
+import compileall
+import gzip
+import importlib
+import os
+import secrets
+import shutil
+import stat
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from urllib.parse import urlsplit
+
+from entrypoint import celery_application
+
+#: Worth compressing; pictures, fonts and archives are compressed already.
+COMPRESSIBLE = {".css", ".csv", ".html", ".js", ".json", ".map", ".mjs", ".svg", ".txt", ".webmanifest", ".xml"}
+#: Smaller files fit into one packet as they are.
+COMPRESSION_FROM_BYTES = 1024
+
+
+def prepare_site() -> None:
+    """Check the project in the working directory, collect its static files, and compile everything.
+
+    Exits with what is wrong. The secret that settings ask for is made up, and forgotten with this process.
+    """
+    os.environ.setdefault("DJANGO_SECRET_KEY", secrets.token_urlsafe(50))
+    try:
+        import django
+        from django.conf import settings
+        from django.core.management import call_command
+
+        django.setup()
+        if settings.STATIC_ROOT:
+            Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+            call_command("collectstatic", interactive=False, verbosity=0)
+        call_command("check", deploy=True, fail_level="WARNING")
+        import_everything(settings)
+    except Exception as error:  # whatever the project raises, said in one line, and the traceback for who needs it
+        import traceback
+
+        traceback.print_exc()
+        sys.exit(f"This project cannot be put into an image: {type(error).__name__}: {error}")
+    for folder in (Path.cwd(), Path(__file__).resolve().parents[1]):
+        make_readable(folder)
+        # Unchecked: nothing in the image changes any more, and a file's time depends on who checked it out.
+        compileall.compile_dir(folder, quiet=1, force=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+
+
+def import_everything(settings: object) -> None:
+    """Import what the parts of the site begin with: an import that fails here would fail at each start."""
+    for name in ("ROOT_URLCONF", "WSGI_APPLICATION", "ASGI_APPLICATION"):
+        path = getattr(settings, name, None)
+        if path:
+            importlib.import_module(path if name == "ROOT_URLCONF" else path.rpartition(".")[0])
+    celery = celery_application(dict(os.environ))
+    if celery and find_spec("celery") is not None:
+        importlib.import_module(celery)
+
+
+def make_readable(folder: Path) -> None:
+    """Let everybody read and nobody but the owner write, whatever umask the files were checked out with."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink():
+            continue
+        mode = stat.S_IMODE(path.stat().st_mode)
+        executable = 0o111 if path.is_dir() or mode & 0o100 else 0
+        wanted = (mode | 0o444 | executable) & 0o755
+        if mode != wanted:
+            path.chmod(wanted)
+
+
+def prepare_www(target: Path) -> None:
+    """Copy the collected files to `target`/static, with a .gz beside each that gains by it.
+
+    `target`/prefix holds the path of STATIC_URL, which nginx serves them at.
+    """
+    os.environ.setdefault("DJANGO_SECRET_KEY", secrets.token_urlsafe(50))
+    from django.conf import settings
+
+    static = target / "static"
+    static.mkdir(parents=True)
+    if settings.STATIC_ROOT and Path(settings.STATIC_ROOT).is_dir():
+        shutil.copytree(settings.STATIC_ROOT, static, dirs_exist_ok=True)
+    (target / "prefix").write_text(static_prefix(settings.STATIC_URL) + "\n", encoding="ascii")
+    for file in sorted(static.rglob("*")):
+        if file.is_file():
+            compress(file)
+    make_readable(target)
+
+
+def static_prefix(static_url: str | None) -> str:
+    """Return the path of `static_url` with a slash at both ends; `/static/` where the files are served elsewhere."""
+    path = urlsplit(static_url or "").path.strip("/")
+    return f"/{path}/" if path else "/static/"
+
+
+def compress(file: Path) -> None:
+    """Write `file`.gz unless it is there or would not be smaller by a tenth; the same bytes at each build."""
+    target = file.with_name(file.name + ".gz")
+    if file.suffix not in COMPRESSIBLE or file.stat().st_size < COMPRESSION_FROM_BYTES or target.exists():
+        return
+    content = file.read_bytes()
+    compressed = gzip.compress(content, compresslevel=9, mtime=0)
+    if len(compressed) < 0.9 * len(content):
+        target.write_bytes(compressed)
+        # as old as the file itself: nginx tells both ages
+        os.utime(target, (file.stat().st_atime, file.stat().st_mtime))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.getcwd())
+    if sys.argv[1:] == ["site"]:
+        prepare_site()
+    elif len(sys.argv) == 3 and sys.argv[1] == "www":
+        prepare_www(Path(sys.argv[2]))
+    else:
+        sys.exit(__doc__)
