@@ -34,7 +34,7 @@ endif
 .PHONY: help run password demo-traffic test coverage e2e secrets-rotate lint format bench wheel requirements clean
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/.run $(SERVICES) ## Run the reference project on http://127.0.0.1:8000 (PORT=8001 for another port)
 	@exec .venv/bin/python -m stack.serve --address $(ADDRESS) --port $(PORT)

@@ -88,6 +88,12 @@ STATIC_URL = "static/"
 #: Where `collectstatic` put the files; without it, they are served from where the apps keep them.
 STATIC_ROOT = environment.text("DJANGO_STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+#: Collected files carry a hash of their content in their names, so that browsers may keep them for ever.
+_STATIC_STORAGE = "StaticFilesStorage" if STATIC_ROOT is None else "ManifestStaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": f"django.contrib.staticfiles.storage.{_STATIC_STORAGE}"},
+}
 
 # Behind TLS unless the environment says that this is a machine to try things on.
 HTTPS = environment.flag("DJANGO_HTTPS", default=True)
