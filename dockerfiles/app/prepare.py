@@ -14,6 +14,7 @@ import secrets
 import shutil
 import stat
 import sys
+import traceback
 from importlib.util import find_spec
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -33,11 +34,14 @@ def prepare_site() -> None:
     Exits with what is wrong. The secret that settings ask for is made up, and forgotten with this process.
     """
     os.environ.setdefault("DJANGO_SECRET_KEY", secrets.token_urlsafe(50))
+    expected: tuple[type[Exception], ...] = ()
     try:
         import django
         from django.conf import settings
-        from django.core.management import call_command
+        from django.core.exceptions import ImproperlyConfigured
+        from django.core.management import CommandError, call_command
 
+        expected = (CommandError, ImproperlyConfigured)  # their messages say all that there is to say
         django.setup()
         if settings.STATIC_ROOT:
             Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
@@ -45,10 +49,11 @@ def prepare_site() -> None:
         call_command("check", deploy=True, fail_level="WARNING")
         import_everything(settings)
     except Exception as error:  # whatever the project raises, said in one line, and the traceback for who needs it
-        import traceback
-
-        traceback.print_exc()
-        sys.exit(f"This project cannot be put into an image: {type(error).__name__}: {error}")
+        said = str(error)
+        if not isinstance(error, expected):
+            traceback.print_exc()
+            said = f"{type(error).__name__}: {error}"
+        sys.exit(f"This project cannot be put into an image: {said.rstrip()}")
     for folder in (Path.cwd(), Path(__file__).resolve().parents[1]):
         make_readable(folder)
         # Unchecked: nothing in the image changes any more, and a file's time depends on who checked it out.
