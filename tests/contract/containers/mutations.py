@@ -63,6 +63,11 @@ def _shared_secret(raw: Raw) -> None:
     _extend("volumes", "secrets-postgres:/run/secrets/postgres:ro")(raw)
 
 
+def _inline_secret(raw: Raw) -> None:
+    raw["secrets"] = {"canary": {"environment": "CANARY"}}
+    raw["services"][VICTIM]["secrets"] = ["canary"]  # Docker leaves out what no service uses
+
+
 def _shared_data(raw: Raw) -> None:
     service = raw["services"]["postgres"]
     data = next(mount for mount in service["volumes"] if _is_data(mount))
@@ -144,7 +149,7 @@ MUTATIONS: dict[str, dict[str, Change]] = {
         "url": _environment(VICTIM, PEER="redis://app:b7c1@redis:6379/0"),
         "argument": _set(command=["memcached", "--password=b7c1"]),
         "shared": _shared_secret,
-        "inline": _top("secrets", {"canary": {"environment": "CANARY"}}),
+        "inline": _inline_secret,
     },
     "H16": {"latest": _set(image="memcached:latest"), "none": _set(image="memcached"), "major": _set(image="x:1")},
     "H19": {"driver": _set(logging={"driver": "local"}), "bound": _set(logging={"driver": "json-file"})},

@@ -1,0 +1,69 @@
+"""Runs programs with a deadline, and waits for things with one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).parents[2]
+#: Where a failed run leaves what it found: logs, states.
+KEPT = ROOT / "var" / "e2e"
+
+T = TypeVar("T")
+
+
+class CommandFailed(AssertionError):  # noqa: N818 - the end of a test is a failed one
+    """A program ended with another status than 0; the text is its command and the end of its output."""
+
+    def __init__(self, command: tuple[str, ...], status: int, output: str) -> None:
+        super().__init__(f"{' '.join(command)} exits with {status}:\n{output[-4000:]}")
+        self.status = status
+        self.output = output
+
+
+def run(
+    *command: str,
+    timeout: float = 60,
+    check: bool = True,
+    text: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program at the top of the repository, with `text` as its input. Raises CommandFailed.
+
+    Raises subprocess.TimeoutExpired after `timeout` seconds.
+    """
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        input=text if text is not None else "",
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
+    if check and done.returncode:
+        raise CommandFailed(command, done.returncode, done.stdout + done.stderr)
+    return done
+
+
+def docker(*arguments: str, timeout: float = 60, check: bool = True, text: str | None = None) -> str:
+    """Run docker and return its output. Raises CommandFailed."""
+    return run("docker", *arguments, timeout=timeout, check=check, text=text).stdout
+
+
+def wait_for(what: str, ask: Callable[[], T], seconds: float, every_seconds: float = 0.2) -> T:
+    """Return what `ask` returns once that is true. Raises AssertionError after `seconds`, saying what for."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain for {what}; at last: {answer!r}")
+        time.sleep(every_seconds)

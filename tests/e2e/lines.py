@@ -1,0 +1,70 @@
+"""The log lines of a stack: in its files, and in Elasticsearch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tests.e2e.commands import docker, wait_for
+from tests.e2e.probe import Probe
+
+#: Within that time a line must be findable: Filebeat looks for lines each second, and for new files every 5 s.
+SHIPPED_SECONDS = 60
+
+
+def in_files(probe: Probe, directory: str) -> list[dict[str, Any]]:
+    """Return the lines of all files under a directory of a volume: `app-logs`, `nginx-logs`. Raises ValueError."""
+    script = f"cd /volumes/{directory} && find . -name '*.jsonl' -exec cat {{}} +"
+    text = docker("exec", probe.name, "sh", "-c", script, timeout=60)
+    return [json.loads(line) for line in text.splitlines() if line]
+
+
+def field(line: dict[str, Any], name: str) -> Any:
+    """Return a field by its dotted name, however much of it is nested; None when it is not there."""
+    if name in line:
+        return line[name]
+    node: Any = line
+    for part in name.split("."):
+        if not isinstance(node, dict) or part not in node:
+            return None
+        node = node[part]
+    return node
+
+
+def request_ids(lines: Iterable[dict[str, Any]], dataset: str) -> list[str]:
+    """Return the request ids of the lines of one dataset, once for each line."""
+    return [field(line, "http.request.id") for line in lines if field(line, "event.dataset") == dataset]
+
+
+def shipped(probe: Probe, dataset: str, ids: Iterable[str]) -> dict[str, int]:
+    """Return how many documents of a dataset Elasticsearch has for each of the request ids."""
+    wanted = sorted(set(ids))
+    probe.refresh()
+    found: dict[str, int] = dict.fromkeys(wanted, 0)
+    for start in range(0, len(wanted), 1000):
+        some = wanted[start : start + 1000]
+        answer = probe.search(
+            {
+                "size": 0,
+                "query": {
+                    "bool": {
+                        "filter": [{"term": {"event.dataset": dataset}}, {"terms": {"http.request.id": some}}],
+                    }
+                },
+                "aggs": {"ids": {"terms": {"field": "http.request.id", "size": len(some)}}},
+            }
+        )
+        found |= {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["ids"]["buckets"]}
+    return found
+
+
+def wait_shipped(probe: Probe, dataset: str, ids: Iterable[str], seconds: float = SHIPPED_SECONDS) -> dict[str, int]:
+    """Wait until Elasticsearch has a line for each id; return how many it has. Raises AssertionError."""
+    wanted = set(ids)
+
+    def missing() -> list[str]:
+        return [name for name, count in shipped(probe, dataset, wanted).items() if not count]
+
+    wait_for(f"{dataset} lines of {len(wanted)} requests in Elasticsearch", lambda: not missing(), seconds, 1)
+    return shipped(probe, dataset, wanted)

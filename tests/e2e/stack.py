@@ -1,0 +1,155 @@
+"""One running copy of compose.yml."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.commands import KEPT, docker, run, wait_for
+
+#: A cold start of everything on two slow cores, images built before.
+UP_SECONDS = 600
+#: How soon a service that died must serve again.
+RECOVERY_SECONDS = 60
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Stack:
+    """A project of `docker compose`, with its own name, volumes, networks and published port."""
+
+    def __init__(self, project: str, port: int = 0, profiles: str | None = None, files: Sequence[Path] = ()) -> None:
+        self.project = project
+        self.port = port or free_port()
+        self.environment = {"HTTP_PORT": str(self.port)}
+        if profiles is not None:
+            self.environment["COMPOSE_PROFILES"] = profiles
+        self.files = [argument for file in files for argument in ("-f", str(file))]
+
+    def compose(self, *arguments: str, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `docker compose` for this project. Raises CommandFailed."""
+        command = ("docker", "compose", *self.files, "-p", self.project, *arguments)
+        return run(*command, timeout=timeout, check=check, environment=self.environment)
+
+    def up(self, *arguments: str) -> None:
+        """Start everything and wait until it is healthy. Raises CommandFailed."""
+        wait = ("--wait", "--wait-timeout", str(UP_SECONDS))
+        self.compose("up", "-d", *wait, *arguments, timeout=UP_SECONDS + 60)
+
+    def down(self) -> None:
+        """Remove everything of this project, data as well."""
+        docker("rm", "-f", f"{self.project}-probe", check=False)  # it would hold networks and volumes
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5", timeout=180)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """compose.yml as `docker compose` itself understands it."""
+        return json.loads(self.compose("--profile", "*", "config", "--format", "json").stdout)
+
+    @cached_property
+    def services(self) -> set[str]:
+        """The services that `up` starts with the profiles of this stack."""
+        return set(self.compose("config", "--services").stdout.split())
+
+    def containers(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what `docker inspect` says of every container, ended ones too, by service."""
+        ids = docker("ps", "-aq", "--no-trunc", "--filter", f"label=com.docker.compose.project={self.project}").split()
+        found: dict[str, list[dict[str, Any]]] = {}
+        for container in json.loads(docker("inspect", *ids)) if ids else []:
+            labels = container["Config"]["Labels"]
+            if labels.get("com.docker.compose.oneoff") != "True":
+                found.setdefault(labels["com.docker.compose.service"], []).append(container)
+        return found
+
+    def container(self, service: str) -> dict[str, Any]:
+        """Return what `docker inspect` says of the service's first container. Raises KeyError."""
+        return self.containers()[service][0]
+
+    def id(self, service: str) -> str:
+        """Return the id of the service's first container. Raises KeyError."""
+        return self.container(service)["Id"]
+
+    def exec(self, service: str, *command: str, timeout: float = 30, check: bool = True) -> str:
+        """Run a program in a service's container and return its output. Raises CommandFailed."""
+        return docker("exec", self.id(service), *command, timeout=timeout, check=check)
+
+    def volumes(self) -> dict[str, str]:
+        """Return the engine's name of each of the project's volumes, by its name in compose.yml."""
+        names = docker("volume", "ls", "-q", "--filter", f"label=com.docker.compose.project={self.project}").split()
+        return {name.removeprefix(f"{self.project}_"): name for name in names}
+
+    def networks(self) -> list[str]:
+        """Return the engine's names of the project's networks."""
+        found = docker("network", "ls", "-q", "--no-trunc", "--filter",
+                       f"label=com.docker.compose.project={self.project}").split()  # fmt: skip
+        return [network["Name"] for network in json.loads(docker("network", "inspect", *found))] if found else []
+
+    def unhealthy(self) -> dict[str, str]:
+        """Return each container that does not do what it should, with its state."""
+        troubles = {}
+        for service, containers in self.containers().items():
+            for container in containers:
+                state = state_of(container)
+                if state not in {"healthy", "done"}:
+                    troubles[f"{service} {container['Id'][:12]}"] = state
+        return troubles
+
+    def wait_healthy(self, seconds: float = RECOVERY_SECONDS) -> None:
+        """Wait until every container is healthy or has done its work. Raises AssertionError."""
+        last: dict[str, str] = {}
+
+        def healthy() -> bool:
+            last.clear()
+            last.update(self.unhealthy())
+            return not last
+
+        try:
+            wait_for("every container to be healthy", healthy, seconds, every_seconds=0.5)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {last}") from None
+
+    def keep_traces(self, reason: str) -> Path:
+        """Write what the containers say and how they are to var/e2e; return that directory."""
+        directory = KEPT / f"{self.project}-{reason}"
+        directory.mkdir(parents=True, exist_ok=True)
+        logs = self.compose("--profile", "*", "logs", "--no-color", "--timestamps", check=False, timeout=120)
+        (directory / "logs.txt").write_text(logs.stdout + logs.stderr, encoding="utf-8")
+        states = {service: [item["State"] for item in items] for service, items in self.containers().items()}
+        (directory / "states.json").write_text(json.dumps(states, indent=1), encoding="utf-8")
+        return directory
+
+
+def state_of(container: dict[str, Any]) -> str:
+    """Return healthy, done, or what is amiss with a container."""
+    state = container["State"]
+    if state["Status"] == "exited":
+        one_shot = container["HostConfig"]["RestartPolicy"]["Name"] in {"", "no"}
+        return "done" if one_shot and state["ExitCode"] == 0 else f"exited with {state['ExitCode']}"
+    if state["Status"] != "running":
+        return state["Status"]
+    # a container without a check (a waived H9) is as healthy as it can say
+    return state.get("Health", {}).get("Status", "healthy")
+
+
+def engine_is_there() -> bool:
+    """Tell whether a Docker engine answers."""
+    try:
+        return run("docker", "version", "--format", "{{.Server.Version}}", timeout=30, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def is_root() -> bool:
+    """Tell whether processes of containers can be looked at, and killed, from here."""
+    return os.geteuid() == 0
