@@ -30,6 +30,5 @@ javac -nowarn -Xlint:none --release 17 -cp "$home/lib/*" -d "$work/classes" plug
 jar --create --file "$plugin/stand-in.jar" -C "$work/classes" .
 sed "s/@VERSION@/$version/" plugin/plugin-descriptor.properties >"$plugin/plugin-descriptor.properties"
 
-rm -rf "$home"/lib/platform/{darwin,windows}-* "$home"/lib/tools/windows-service-cli "$home"/bin/*.{bat,exe} \
-  "$home"/modules/apm
+rm -rf "$home"/lib/platform/{darwin,windows}-* "$home"/lib/tools/windows-service-cli "$home"/bin/*.{bat,exe}
 tar -C "$home" --numeric-owner --owner=0 --group=0 -cf "$out/elasticsearch.tar" .
