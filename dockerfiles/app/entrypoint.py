@@ -6,6 +6,7 @@ Each part replaces this process (`exec`), so it is the one that gets SIGTERM. Fu
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,9 @@ def main(arguments: list[str]) -> NoReturn:
         print(f"The parts are {', '.join(sorted(PARTS))}; {named}.", file=sys.stderr)  # noqa: T201
         sys.exit(os.EX_USAGE)
     part, *rest = arguments
+    # containers that share a volume need a directory each: no file may have two writers
+    if directory := os.environ.get("DJANGO_LOG_DIR"):
+        os.environ["DJANGO_LOG_DIR"] = directory.replace("{hostname}", socket.gethostname())
     command = [sys.executable, *PARTS[part](rest)]
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - no shell, and what is passed on came from whoever starts the container

@@ -48,6 +48,8 @@ def prepare_site() -> None:
             call_command("collectstatic", interactive=False, verbosity=0)
         call_command("check", deploy=True, fail_level="WARNING")
         import_everything(settings)
+        if problem := livez_problem():
+            raise ImproperlyConfigured(problem)
     except Exception as error:  # whatever the project raises, said in one line, and the traceback for who needs it
         said = str(error)
         if not isinstance(error, expected):
@@ -69,6 +71,19 @@ def import_everything(settings: object) -> None:
     celery = celery_application(dict(os.environ))
     if celery and find_spec("celery") is not None:
         importlib.import_module(celery)
+
+
+def livez_problem() -> str | None:
+    """Say why the container would never be healthy, or return None: asked is what its health check will ask."""
+    from django.test import Client
+
+    status = Client(raise_request_exception=False, SERVER_NAME="127.0.0.1").get("/livez").status_code
+    if status == 200:
+        return None
+    return (
+        f"GET /livez is answered by {status}, so no container would be healthy:"
+        " put django_ops.middleware.OpsMiddleware first in MIDDLEWARE"
+    )
 
 
 def make_readable(folder: Path) -> None:

@@ -45,7 +45,7 @@ class Checkout:
 
     def stack(self, project: str) -> Stack:
         """Return a stack of the core that is made of these files, and of their images."""
-        stack = Stack(project, profiles="", files=[self.folder / "compose.yml"])
+        stack = Stack(project, profiles="", folder=self.folder)
         stack.environment["DJANGO_OPS_VERSION"] = self.version
         return stack
 

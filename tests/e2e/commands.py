@@ -31,14 +31,15 @@ def run(
     check: bool = True,
     text: str | None = None,
     environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program at the top of the repository, with `text` as its input. Raises CommandFailed.
+    """Run a program in `folder`, the top of the repository, with `text` as its input. Raises CommandFailed.
 
     Raises subprocess.TimeoutExpired after `timeout` seconds.
     """
     done = subprocess.run(
         command,
-        cwd=ROOT,
+        cwd=folder,
         env={**os.environ, **(environment or {})},
         input=text if text is not None else "",
         capture_output=True,

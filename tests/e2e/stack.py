@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.commands import KEPT, docker, run, wait_for
+from tests.e2e.commands import KEPT, ROOT, docker, run, wait_for
 
 #: A cold start of everything on two slow cores, images built before.
 UP_SECONDS = 600
@@ -29,8 +29,16 @@ def free_port() -> int:
 class Stack:
     """A project of `docker compose`, with its own name, volumes, networks and published port."""
 
-    def __init__(self, project: str, port: int = 0, profiles: str | None = None, files: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        project: str,
+        port: int = 0,
+        profiles: str | None = None,
+        files: Sequence[Path] = (),
+        folder: Path = ROOT,
+    ) -> None:
         self.project = project
+        self.folder = folder
         self.port = port or free_port()
         self.environment = {"HTTP_PORT": str(self.port)}
         if profiles is not None:
@@ -40,7 +48,7 @@ class Stack:
     def compose(self, *arguments: str, timeout: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `docker compose` for this project. Raises CommandFailed."""
         command = ("docker", "compose", *self.files, "-p", self.project, *arguments)
-        return run(*command, timeout=timeout, check=check, environment=self.environment)
+        return run(*command, timeout=timeout, check=check, environment=self.environment, folder=self.folder)
 
     def up(self, *arguments: str) -> None:
         """Start everything and wait until it is healthy. Raises CommandFailed."""
