@@ -1,8 +1,8 @@
 """Closes a listening socket without losing a connection that the kernel has accepted already.
 
 A listener that is closed resets what waits in its queue. A proxy may have sent a request there, and may not send
-a POST again elsewhere, so its client gets a 502. So the kernel is told to overlook new connections first; they try
-again and are refused by then, which each proxy takes as "ask another server".
+a POST again elsewhere, so its client gets a 502. So the kernel is told to overlook new connections first: it refuses
+them, which each proxy takes as "ask another server", while those that wait are accepted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ _SETTLE_SECONDS = 0.1
 _PATIENCE_SECONDS = 2.0
 _STEP_SECONDS = 0.01
 
+#: From Linux 5.7 on anybody may bind a socket to an interface, by a number that is not looked up; what arrives on
+#: another interface finds no listener. Nothing ever arrives on the last one.
+_SO_BINDTOIFINDEX = 62  # asm-generic/socket.h; Python has no name for it before 3.15
+_NO_INTERFACE = 2**31 - 1
+
+# Before that: connections that are dropped try again, and are refused by then. (From Linux commit 5d39580f68e6 on, this
+# in turn takes CAP_NET_ADMIN.)
 # A classic BPF program for packets to the listener: drop those with SYN and without ACK, keep the rest.
 # Each instruction is code, jump if true, jump if false, constant. Source: linux/filter.h, linux/bpf_common.h
 _PROGRAM = (
@@ -30,7 +37,7 @@ _PROGRAM = (
     (0x06, 0, 0, 0),  # drop
     (0x06, 0, 0, 0xFFFFFFFF),  # keep
 )
-_SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python has no name for it
+_SO_ATTACH_FILTER = 26
 _UNACCEPTED = struct.Struct("24xI")  # tcpi_unacked of struct tcp_info: for a listener, the length of its queue
 
 
@@ -47,16 +54,13 @@ class Listeners:
                 copy.close()
 
     def overlook_new_connections(self) -> None:
-        """Let the kernel drop new connections, and wait until the workers have accepted those that are there."""
+        """Let the kernel refuse new connections, and wait until the workers have accepted those that are there."""
         if not sys.platform.startswith("linux") or not self._sockets:
             return
-        instructions = b"".join(struct.pack("HBBI", *instruction) for instruction in _PROGRAM)
-        memory = ctypes.create_string_buffer(instructions)
-        program = struct.pack("HL", len(_PROGRAM), ctypes.addressof(memory))
         try:
             for listener in self._sockets:
-                listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-        except OSError:  # a sandbox without filters: as lossy as without us
+                _overlook(listener)
+        except OSError:  # a sandbox that knows neither way: as lossy as without us
             return
         began_at = time.monotonic()
         while time.monotonic() - began_at < (_PATIENCE_SECONDS if self.waiting else _SETTLE_SECONDS):
@@ -81,3 +85,14 @@ class Listeners:
             except OSError:  # refused already
                 pass
             listener.close()
+
+
+def _overlook(listener: socket.socket) -> None:
+    """Let no new connection find a listener. Raises OSError."""
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, _NO_INTERFACE)
+    except OSError:  # an older kernel, or bound to an interface already
+        instructions = b"".join(struct.pack("HBBI", *instruction) for instruction in _PROGRAM)
+        memory = ctypes.create_string_buffer(instructions)
+        program = struct.pack("HL", len(_PROGRAM), ctypes.addressof(memory))
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

@@ -1,6 +1,9 @@
 """A listening socket that is closed without losing what the kernel has accepted."""
 
+import errno
+import os
 import socket
+import struct
 
 import pytest
 
@@ -45,10 +48,44 @@ def test_waiting__not_what_is_accepted(listening, listeners):
         assert listeners.waiting == 0
 
 
-def test_overlook__new_connection_gets_no_answer(listening, listeners):
+def test_overlook__new_connection_is_refused(listening, listeners):
     listeners.overlook_new_connections()
+    with pytest.raises(ConnectionRefusedError):
+        connect(listening)
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_overlook__needs_no_privilege(listening, listeners):
+    """A container without capabilities is another one than root, whom the tests may run as."""
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setresuid(65534, 65534, 65534)
+        listeners.overlook_new_connections()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    with pytest.raises(ConnectionRefusedError):
+        connect(listening)
+
+
+def test_overlook__older_kernel_drops_new_connections(listening, listeners, monkeypatch):
+    monkeypatch.setattr(module, "_SO_BINDTOIFINDEX", 9999)
+    listeners.overlook_new_connections()
+    if not may_filter():
+        connect(listening).close()  # nothing was to be had
+        return
     with pytest.raises(TimeoutError):
         connect(listening, timeout=0.3)
+
+
+def may_filter():
+    """Tell whether this process may put filters on sockets; newer kernels want CAP_NET_ADMIN for it."""
+    with socket.socket() as opened:
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, module._SO_ATTACH_FILTER, struct.pack("HL", 0, 0))
+        except OSError as error:
+            return error.errno != errno.EPERM
+    return True
 
 
 def test_overlook__waiting_connection_is_served(listening, listeners):
@@ -76,7 +113,8 @@ def test_overlook__waits_no_longer_than_its_patience(listening, listeners):
         assert listeners.waiting == 1
 
 
-def test_overlook__sandbox_without_filters(listening, listeners, monkeypatch):
+def test_overlook__sandbox_that_knows_neither_way(listening, listeners, monkeypatch):
+    monkeypatch.setattr(module, "_SO_BINDTOIFINDEX", 9999)
     monkeypatch.setattr(module, "_SO_ATTACH_FILTER", 9999)
     listeners.overlook_new_connections()
     with connect(listening):
