@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import re
 import secrets
 import threading
@@ -37,22 +38,25 @@ class Answer:
 
 @dataclass
 class Visitor:
-    """A client with cookies, and a new connection for each request."""
+    """A client with cookies; with a new connection for each request, or one that it keeps for as long as it can."""
 
     port: int
     cookies: SimpleCookie = field(default_factory=SimpleCookie)
+    keeps: bool = False
+    _kept: http.client.HTTPConnection | None = None
 
     def request(
         self, path: str, method: str = "GET", form: dict[str, str] | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """Send a request and return what came back; does not raise and follows no redirect."""
-        sent = {"Connection": "close", "User-Agent": "e2e", **(headers or {})}
+        sent = {"Connection": "keep-alive" if self.keeps else "close", "User-Agent": "e2e", **(headers or {})}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())
         body = None
         if form is not None:
             body, sent["Content-Type"] = urlencode(form), "application/x-www-form-urlencoded"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
+        connection = self._kept or http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
+        self._kept = None
         began_at = time.time()
         try:
             connection.request(method, path, body, sent)
@@ -62,11 +66,20 @@ class Visitor:
                 if name.lower() == "set-cookie":
                     self.cookies.load(value)
             answered = {name.lower(): value for name, value in response.getheaders()}
+            if self.keeps and not response.will_close:
+                self._kept = connection
             return Answer(response.status, answered, text, "", began_at, time.time())
         except (OSError, http.client.HTTPException) as error:
             return Answer(0, {}, "", f"{type(error).__name__}: {error}", began_at, time.time())
         finally:
-            connection.close()
+            if self._kept is None:
+                connection.close()
+
+    def close(self) -> None:
+        """Close the connection that is kept, if any."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def post(self, path: str, form: dict[str, str], page: str | None = None) -> Answer:
         """Fill the form of `page` (by default the one it is sent to) and send it. Raises AssertionError."""
@@ -92,7 +105,8 @@ class Visitor:
 class Load:
     """Light traffic in the background: reads all the time, and writes by a visitor who has signed in.
 
-    One thread each, a request after the other with a pause, so never more than two at a time.
+    Reads by one client with new connections and by one that keeps its connection; writes by both in turn. Each sends a
+    request after the other with a pause, so never more than three at a time.
     """
 
     def __init__(self, port: int, writer: Visitor | None = None, pause_seconds: float = 0.1) -> None:
@@ -101,9 +115,11 @@ class Load:
         self._pause_seconds = pause_seconds
         self._ended = threading.Event()
         self._prefix = f"e2e-{secrets.token_hex(4)}"
-        self._threads = [threading.Thread(target=self._read, args=(port,), daemon=True)]
+        readers = [Visitor(port), Visitor(port, keeps=True)]
+        self._threads = [threading.Thread(target=self._read, args=(reader,), daemon=True) for reader in readers]
         if writer is not None:
-            self._threads.append(threading.Thread(target=self._write, args=(writer,), daemon=True))
+            writers = [Visitor(port, writer.cookies), Visitor(port, writer.cookies, keeps=True)]
+            self._threads.append(threading.Thread(target=self._write, args=(writers,), daemon=True))
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -116,19 +132,20 @@ class Load:
         for thread in self._threads:
             thread.join(2 * TIMEOUT_SECONDS)
 
-    def _read(self, port: int) -> None:
-        visitor = Visitor(port)
+    def _read(self, visitor: Visitor) -> None:
         while not self._ended.is_set():
             self.reads.append(visitor.request("/servers.json"))
             self._ended.wait(self._pause_seconds)
+        visitor.close()
 
-    def _write(self, visitor: Visitor) -> None:
-        number = 0
-        while not self._ended.is_set():
-            number += 1
+    def _write(self, visitors: list[Visitor]) -> None:
+        for number in itertools.count(1):
             name = f"{self._prefix}-{number}"
-            self.writes.append((name, visitor.add_tag(name)))
-            self._ended.wait(self._pause_seconds * 3)
+            self.writes.append((name, visitors[number % len(visitors)].add_tag(name)))
+            if self._ended.wait(self._pause_seconds * 3):
+                break
+        for visitor in visitors:
+            visitor.close()
 
     @property
     def acknowledged(self) -> list[tuple[str, Answer]]:
