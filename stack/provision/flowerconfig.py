@@ -25,6 +25,19 @@ def _account() -> str:
     return account
 
 
+def _close_metrics() -> None:
+    """Ask for the password at /metrics too, which Flower answers to everybody, with the names of tasks and workers.
+
+    Flower has loaded its pages when it reads this file; whoever only wants to know whether there is a password has not.
+    """
+    monitor = sys.modules.get("flower.views.monitor")
+    if monitor is not None:
+        from tornado.web import authenticated
+
+        monitor.Metrics.get = authenticated(monitor.Metrics.get)
+
+
+_close_metrics()
 basic_auth = [_account()]
 address = "0.0.0.0"  # noqa: S104 - inside of a container that publishes no port
 port = 5555
