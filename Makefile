@@ -58,7 +58,7 @@ e2e: .venv/.test ## Test the whole stack in containers (root; ARGS="--keep -k ki
 
 secrets-rotate: ## Replace a secret of the running stack (NAME=django-secret-key, NAME=database-password)
 ifeq ($(NAME),database-password)
-	@docker compose run --rm database-password
+	@docker compose run --rm --no-deps database-password
 else
 	@told=$$(docker compose run --rm -T secrets rotate "$(NAME)") && echo "$$told" && $${told##*: }
 endif
