@@ -53,11 +53,11 @@ class Shipper:
 
     def _sent(self, batch: list[files.Line]) -> bool:
         documents: list[Document] = [
-            events.processed(
+            Document(*events.processed(
                 events.event_of(line.raw, line.file.path, line.file.fingerprint, line.offset,
                                 line.file.input.longest_line_bytes),
                 self._told.processors,
-            )
+            ))
             for line in batch
         ]  # fmt: skip
         wait_seconds = self._told.backoff_seconds

@@ -41,6 +41,7 @@ class Configuration:
     username: str
     password: str
     index: str
+    refused_index: str | None
     lines_per_request: int
     backoff_seconds: float
     longest_backoff_seconds: float
@@ -118,6 +119,7 @@ def configuration(told: dict[str, Any]) -> Configuration:
         username=output["username"],
         password=output["password"],
         index=output["index"],
+        refused_index=output.get("non_indexable_policy", {}).get("dead_letter_index", {}).get("index"),
         lines_per_request=output.get("bulk_max_size", 1600),
         backoff_seconds=_seconds(backoff.get("init", "1s")),
         longest_backoff_seconds=_seconds(backoff.get("max", "60s")),
