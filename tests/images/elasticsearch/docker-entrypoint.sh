@@ -7,6 +7,7 @@ export ES_PATH_CONF=${ES_PATH_CONF:-$home/config}
 
 # Elasticsearch's own: it insists on the mode 400 or 600. It counts upon unset variables being empty.
 set +u
+# shellcheck source=/dev/null  # it comes with Elasticsearch
 source "$home/bin/elasticsearch-env-from-file"
 set -u
 if [ -n "${ELASTIC_PASSWORD:-}" ]; then
