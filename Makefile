@@ -88,6 +88,7 @@ requirements: .venv/.pin ## Choose the newest versions that fit pyproject.toml a
 	$(PIN) pyproject.toml --group test -c requirements/run.txt -c requirements/services.txt -o requirements/test.txt
 	$(PIN) pyproject.toml --group test --group lint -c requirements/test.txt -o requirements/lint.txt
 	$(PIN) pyproject.toml --group image -c requirements/test.txt -o requirements/stack.txt
+	$(PIN) --group dev -c requirements/stack.txt -o requirements/dev.txt
 	$(PIN) --group build --group pin -c requirements/run.txt -o requirements/pin.txt
 
 clean: ## Remove what was built and installed, not the data in var/

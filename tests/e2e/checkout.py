@@ -59,7 +59,7 @@ class Checkout:
 
     def remove_images(self) -> None:
         """Remove what was built."""
-        docker("rmi", "-f", self.image("app"), self.image("nginx"), check=False)
+        docker("rmi", "-f", self.image("app"), self.image("app") + "-development", self.image("nginx"), check=False)
 
 
 @contextmanager
