@@ -14,19 +14,19 @@ export LC_ALL=C # so that A-Z means just that
 
 [ -n "${RESOLVER:=$(sed -n 's/^nameserver  *\([0-9.]*\)$/\1/p' /etc/resolv.conf | head -n 1)}" ] ||
   refuse "/etc/resolv.conf names no IPv4 name server; set RESOLVER"
-STATIC_PREFIX=/static/
-[ ! -e "$WWW_DIRECTORY/prefix" ] || STATIC_PREFIX=$(cat "$WWW_DIRECTORY/prefix")
+if [ -e "$WWW_DIRECTORY/prefix" ]; then STATIC_PREFIX=$(cat "$WWW_DIRECTORY/prefix"); else STATIC_PREFIX=/static/; fi
 if [ -e "$TLS_DIRECTORY/certificate.pem" ] || [ -e "$TLS_DIRECTORY/key.pem" ]; then
   for file in certificate key; do
     [ -r "$TLS_DIRECTORY/$file.pem" ] || refuse "$TLS_DIRECTORY/$file.pem is missing, or not readable by $(id -u)"
   done
   MODE=tls
 else
+  [ -z "${REQUIRE_TLS:-}" ] ||
+    refuse "there is no $TLS_DIRECTORY/certificate.pem: docker compose run --rm -T secrets set tls-certificate < FILE"
   MODE=plain
 fi
 if [ "$PUBLIC_TLS_PORT" = 443 ]; then PUBLIC_TLS_PORT=''; else PUBLIC_TLS_PORT=":$PUBLIC_TLS_PORT"; fi
-TRUSTED_IN_GEO='' TRUSTED_REAL_IP=''
-SCRIPT=''
+TRUSTED_IN_GEO='' TRUSTED_REAL_IP='' SCRIPT=''
 put() { # NAME VALUE: nothing that could end a directive
   case "$2" in *[!A-Za-z0-9_.:/-]*) refuse "$1 may not be '$2'" ;; esac
   SCRIPT="${SCRIPT}s|@$1@|$2|g;"
