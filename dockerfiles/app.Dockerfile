@@ -15,6 +15,8 @@ ARG PROJECT=
 FROM ${PYTHON_IMAGE} AS dependencies
 # Debian packages that building a dependency takes, such as "gcc libpq-dev"; they stay out of the image.
 ARG BUILD_PACKAGES=
+# They are the project's choice, and so are their versions.
+# hadolint ignore=DL3008
 RUN if [ -n "$BUILD_PACKAGES" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $BUILD_PACKAGES; fi
 COPY requirements/stack.txt /tmp/stack.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
@@ -35,6 +37,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM ${PYTHON_IMAGE} AS base
 # Debian packages that the project needs at run time, such as "libpango-1.0-0".
 ARG SYSTEM_PACKAGES=
+# hadolint ignore=DL3008
 RUN if [ -n "$SYSTEM_PACKAGES" ]; then \
         apt-get update -qq && apt-get install -y -qq --no-install-recommends $SYSTEM_PACKAGES && \
         rm -rf /var/lib/apt/lists/*; \
@@ -53,6 +56,7 @@ COPY manage.py /
 FROM scratch AS project-given
 ARG PROJECT
 COPY ${PROJECT} /
+# hadolint ignore=DL3006
 FROM project${PROJECT:+-given} AS chosen
 
 FROM base AS site
