@@ -26,7 +26,7 @@ EXPORTERS: dict[str, dict[str, list[str]]] = tomllib.loads(
     (ROOT / "tests/contract/exporter_metrics.toml").read_text(encoding="utf-8")
 )
 #: What Prometheus makes itself, and the labels that every scraped sample has.
-OWN = {"up": set(), "ALERTS": {"alertname", "alertstate"}}
+OWN = {"up": set(), "scrape_duration_seconds": set(), "ALERTS": {"alertname", "alertstate"}}
 SCRAPED = {"job", "instance", "cluster", "namespace", "app"}
 
 Query = tuple[str, str]
