@@ -38,7 +38,7 @@ PAGES = [
     page("http://prometheus:9090/-/healthy", PROMETHEUS, 401),
     page("http://alertmanager:9093/api/v2/alerts", ALERTMANAGER, 401),
     page("http://alertmanager:9093/metrics", ALERTMANAGER, 401),
-    page("http://grafana:3000/api/org", GRAFANA, 401),
+    page("http://grafana:3000/api/search", GRAFANA, 401),
     page("http://grafana:3000/api/datasources", GRAFANA, 401),
     page("http://grafana:3000/metrics", ("prometheus", "secrets-grafana/prometheus-password"), 401),
     page("http://elasticsearch:9200/", ELASTIC, 401),
