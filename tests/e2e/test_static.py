@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -73,6 +74,16 @@ def config(*names: str, **environment: str) -> tuple[int, str]:
 @pytest.mark.parametrize("names", [(), *((name,) for name in OVERRIDES)], ids=lambda names: "".join(names) or "alone")
 def test_compose__understands(images: None, names: tuple[str, ...]) -> None:
     assert config("compose.yml", *names) == (0, "")
+
+
+@pytest.mark.parametrize("names", [(), *((name,) for name in OVERRIDES)], ids=lambda names: "".join(names) or "alone")
+def test_image_of_ours__is_never_pulled(images: None, names: tuple[str, ...]) -> None:
+    """Or the first `up` runs what a registry has under its name, instead of building it."""
+    files = [argument for name in ("compose.yml", *names) for argument in ("-f", name)]
+    services = json.loads(run("docker", "compose", *files, "--profile", "*", "config", "--format", "json").stdout)
+    ours = {name: it.get("pull_policy") for name, it in services["services"].items() if "django-ops/" in it["image"]}
+    assert {"secrets", "migrate", "web", "nginx"} <= ours.keys()
+    assert set(ours.values()) == {"never"}
 
 
 def test_compose__would_refuse_something(images: None, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ SERVICE = {
     "build",  # images come from a registry, by digest
     "depends_on",  # the order of the deploy, and a restart policy
     "network_mode",  # `none` only: secrets are objects of the swarm, so that service goes
+    "pull_policy",  # never, of our images: a swarm's come from a registry that is named
     "profiles",  # the renderer is told which
     "restart",  # deploy.restart_policy
     "security_opt",  # "no-new-privileges": true in daemon.json: H25
