@@ -33,7 +33,7 @@ def hashes(probe: Probe) -> dict[str, str]:
 def make(stack: Stack, name: str) -> subprocess.CompletedProcess[str]:
     """Run the documented command for this stack's project."""
     command = f"make secrets-rotate NAME={name}"
-    assert f"$ {command}\n" in PAGE
+    assert f"`{command}`" in PAGE or f"$ {command}\n" in PAGE
     environment = {**stack.environment, "COMPOSE_PROJECT_NAME": stack.project}
     return run(*command.split(), timeout=180, environment=environment)
 
@@ -189,6 +189,15 @@ def test_database_password__is_completed_after_an_interruption(stack: Stack, pro
     assert "secrets-django/pgpass-next" not in probe.secret_files()
     stack.up()
     assert Visitor(stack.port).request("/servers.json").status == 200
+
+
+def test_flower_password__is_rotated(stack: Stack, probe: Probe) -> None:
+    _, old = probe.secret("secrets-django/flower-auth").split(":")
+    make(stack, "flower-password")
+    stack.wait_healthy()
+    _, new = probe.secret("secrets-django/flower-auth").split(":")
+    url = "http://flower:5555/workers"
+    assert [probe.http(url, user="admin", password=password).get("status") for password in (old, new)] == [401, 200]
 
 
 def test_rotation__of_an_unknown_name_changes_nothing(stack: Stack, probe: Probe) -> None:

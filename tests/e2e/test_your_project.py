@@ -20,7 +20,7 @@ WITHOUT, _, WITH_CELERY = PAGE.partition("## With Celery")
 
 def follow(page: str, copy: Checkout) -> None:
     """Append each block of the page that begins with a file's name to that file."""
-    blocks = re.findall(r"(?ms)^```(?:text|python|ini)\n# ([^\n]+)\n(.*?)^```", page)
+    blocks = re.findall(r"(?ms)^```(?:text|python|ini|yaml)\n# ([^\n]+)\n(.*?)^```", page)
     assert blocks
     for name, content in blocks:
         copy.append(name, content)
@@ -102,12 +102,32 @@ def test_lines__are_in_a_directory_of_the_container(shop: Stack) -> None:
     wait_for("the request's line", lambda: "/no-such-page" in shop.exec("web", "sh", "-c", written), 10)
 
 
+def test_upload__is_kept_in_a_volume(shop: Stack) -> None:
+    imports = "import django; django.setup(); from django.core.files.storage import default_storage as files"
+    content = "from django.core.files.base import ContentFile"
+    shop.exec("web", "python", "-c", f"{imports}; {content}; files.save('kept.txt', ContentFile(b'kept'))")
+    shop.compose("up", "-d", "--wait", "--force-recreate", "--no-deps", "web", timeout=120)
+    printed = shop.exec("web", "python", "-c", f"{imports}; print(files.open('kept.txt').read())")
+    assert printed.strip() == "b'kept'"
+    assert Visitor(shop.port).request("/media/kept.txt").status == 404
+
+
 def test_celery__is_not_started(shop: Stack) -> None:
     assert shop.containers().keys() & {"worker", "beat", "flower", "celery-exporter"} == set()
 
 
 def test_reference_project__is_not_served(shop: Stack) -> None:
     assert Visitor(shop.port).request("/servers.json").status == 404
+
+
+def test_django_key__is_rotated_without_celery(shop: Stack, copy: Checkout) -> None:
+    visitor = Visitor(shop.port).sign_in(password(shop))
+    before = shop.exec("web", "cat", "/run/secrets/django/secret-key")
+    environment = {**shop.environment, "COMPOSE_PROJECT_NAME": shop.project}
+    run("make", "secrets-rotate", "NAME=django-secret-key", folder=copy.folder, environment=environment, timeout=180)
+    shop.wait_healthy()
+    assert shop.exec("web", "cat", "/run/secrets/django/secret-key") != before
+    assert visitor.request("/admin/").status == 200
 
 
 def test_project__without_livez_is_refused_by_the_build(images: None, copy: Checkout) -> None:
@@ -135,7 +155,7 @@ def test_celery__of_the_project_works(shop: Stack, copy: Checkout) -> None:
     """The last one: it changes the project by the page's last part, and brings the whole core up."""
     follow(WITH_CELERY, copy)
     copy.append("shop/shop/tasks.py", "from shop.celery import app\n\n\n@app.task\ndef add(a, b):\n    return a + b\n")
-    copy.change(".env", "COMPOSE_FILE=", "#COMPOSE_FILE=")
+    copy.change(".env", ":compose.no-celery.yml", "")
     copy.append("shop/shop/celery.py", 'app.conf.include = ["shop.tasks"]\n')
     start(shop, WITHOUT)
     assert {"worker", "beat", "flower"} <= shop.containers().keys()
