@@ -75,11 +75,15 @@ def h7_writable(facts: Facts) -> Iterator[str]:
     declared = {mount["Destination"] for mount in facts.inspect["Mounts"] if mount["RW"]}
     declared |= {mount["Target"] for mount in facts.host.get("Mounts") or [] if not mount.get("ReadOnly")}
     declared |= set(facts.host.get("Tmpfs") or {})
+    read_only = {_real(mount["Destination"]) for mount in facts.inspect["Mounts"] if not mount["RW"]}
     for mount in facts.mounts:
         own = mount.target.startswith(ENGINES_OWN)
+        above = {path for path in read_only if mount.target.startswith(f"{path}/")}
         if mount.target == "/" or own or "rw" not in mount.options:
             continue
-        if mount.target not in {_real(path) for path in declared} and mount.target not in ENGINES_FILES:
+        if above:
+            yield f"what is mounted below {min(above)} can be written"
+        elif mount.target not in {_real(path) for path in declared} and mount.target not in ENGINES_FILES:
             yield f"{mount.target} can be written"
         elif mount.kind == "tmpfs" and not mount.size_bytes:
             yield f"tmpfs {mount.target} has no size"

@@ -20,13 +20,17 @@ REASON_LENGTH = 30
 
 @dataclass(frozen=True)
 class Waiver:
-    """Lets `service` (or every service: `*`) be an exception to `rule`, in exactly one respect."""
+    """Lets `service` (or every service: `*`) be an exception to `rule`, in exactly one respect.
+
+    `before_engine` is the first version of the Docker engine that needs it no more; None where all need it.
+    """
 
     service: str
     rule: str
     what: str
     reason: str
     at: str
+    before_engine: int | None = None
 
     def covers(self, finding: Finding) -> bool:
         """Tell whether the finding is this exception."""
@@ -40,7 +44,7 @@ def load(path: Path = WAIVERS_FILE) -> list[Waiver]:
     """Return the waivers. Raises ValueError for one that is incomplete, has no proper reason, or comes twice."""
     waivers: list[Waiver] = []
     for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
-        if unknown := entry.keys() - {"service", "rule", "what", "reason", "at"}:
+        if unknown := entry.keys() - {"service", "rule", "what", "reason", "at", "before_engine"}:
             raise ValueError(f"{path.name}: {entry}: unknown key {sorted(unknown)[0]}")
         if len(entry.get("reason", "")) < REASON_LENGTH:
             raise ValueError(f"{path.name}: {entry}: says no reason")
@@ -48,7 +52,8 @@ def load(path: Path = WAIVERS_FILE) -> list[Waiver]:
         if at not in PLACES:
             raise ValueError(f"{path.name}: {entry}: `at` must be one of {', '.join(PLACES)}")
         what = entry["what"] if isinstance(entry["what"], list) else [entry["what"]]
-        waivers += [Waiver(entry["service"], entry["rule"], item, entry["reason"], at) for item in what]
+        before = entry.get("before_engine")
+        waivers += [Waiver(entry["service"], entry["rule"], item, entry["reason"], at, before) for item in what]
     names = [str(waiver) for waiver in waivers]
     for name in names:
         if names.count(name) > 1:
