@@ -14,8 +14,8 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 FOLDER = TOP / "dockerfiles"
-APP, NGINX = FOLDER / "app.Dockerfile", FOLDER / "nginx.Dockerfile"
-BOTH = pytest.mark.parametrize("recipe", [APP, NGINX], ids=lambda path: path.name)
+APP, NGINX, PROVISION = (FOLDER / f"{name}.Dockerfile" for name in ("app", "nginx", "provision"))
+EACH = pytest.mark.parametrize("recipe", [APP, NGINX, PROVISION], ids=lambda path: path.name)
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
@@ -88,7 +88,7 @@ RULES = {
 }
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_rule__holds(rule, recipe):
     assert rule(recipe.read_text()) == []
@@ -129,7 +129,7 @@ def test_static_files__reach_nginx_by_image():
     assert "VOLUME" not in APP.read_text() + NGINX.read_text()
 
 
-@BOTH
+@EACH
 def test_copied__is_in_the_repository(recipe):
     sources = [rest.split()[-2] for rest in arguments(recipe.read_text(), "COPY") if "--from" not in rest]
     assert [source for source in sources if "$" not in source and not (TOP / source).exists()] == []

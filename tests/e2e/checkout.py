@@ -46,20 +46,21 @@ class Checkout:
     def stack(self, project: str) -> Stack:
         """Return a stack of the core that is made of these files, and of their images."""
         stack = Stack(project, profiles="", folder=self.folder)
-        stack.environment["DJANGO_OPS_VERSION"] = self.version
+        stack.environment |= {"DJANGO_OPS_VERSION": self.version, "PROVISION_VERSION": self.version}
         return stack
 
     def build(self, *services: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Build our two images by `docker compose build`. Raises CommandFailed."""
+        """Build our images by `docker compose build`. Raises CommandFailed."""
         return self.stack("build").compose("build", *services, timeout=BUILD_SECONDS, check=check)
 
     def image(self, name: str) -> str:
-        """Return the tag of `app` or `nginx`."""
+        """Return the tag of `app`, `nginx` or `provision`."""
         return f"django-ops/{name}:{self.version}"
 
     def remove_images(self) -> None:
         """Remove what was built."""
-        docker("rmi", "-f", self.image("app"), self.image("app") + "-development", self.image("nginx"), check=False)
+        names = ("app", "nginx", "provision")
+        docker("rmi", "-f", *map(self.image, names), self.image("app") + "-development", check=False)
 
 
 @contextmanager

@@ -136,7 +136,7 @@ def test_project__without_livez_is_refused_by_the_build(images: None, copy: Chec
     try:
         copy.change("shop/shop/production.py", '["django_ops.middleware.OpsMiddleware", *MIDDLEWARE]', "MIDDLEWARE")
         copy.change("shop/shop/production.py", '[*INSTALLED_APPS, "django_ops"]', "INSTALLED_APPS")
-        ended = copy.build("secrets", check=False)
+        ended = copy.build("migrate", check=False)
     finally:
         settings.write_text(text, encoding="utf-8")
     assert ended.returncode != 0
@@ -146,7 +146,7 @@ def test_project__without_livez_is_refused_by_the_build(images: None, copy: Chec
 def test_folder__that_is_not_there_is_refused_by_the_build(copy: Checkout) -> None:
     stack = copy.stack("build")
     stack.environment["SITE_PROJECT"] = "shoppp"
-    ended = stack.compose("build", "secrets", check=False, timeout=120)
+    ended = stack.compose("build", "migrate", check=False, timeout=120)
     assert ended.returncode != 0
     assert re.search(r'"/shoppp"?:? not found', ended.stdout + ended.stderr), ended.stderr[-2000:]
 
