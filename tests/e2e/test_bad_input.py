@@ -18,6 +18,9 @@ from tests.e2e.visitor import Visitor
 REFUSED_SECONDS = 120
 
 
+PAGE = (ROOT / "docs/how-to/compose.md").read_text(encoding="utf-8")
+
+
 class Site:
     """A core with somebody who signed in before anything went wrong: the session is a row, its cookie is signed."""
 
@@ -177,9 +180,22 @@ def test_wrong_settings_module__is_told_in_one_line(site: Site, override: Path) 
     site.works_again()
 
 
-def test_wrong_number__is_told_in_one_line(site: Site) -> None:
+def test_wrong_value__is_told_by_the_first_step_of_an_upgrade_and_the_site_goes_on(site: Site) -> None:
+    """`up` would have stopped the site before it migrates: the page on Compose says what to run first."""
+    assert "`docker compose run --rm migrate`" in PAGE
+    wrong = ("-e", "DJANGO_HTTPS=perhaps")
+    ended = site.stack.compose("run", "--rm", "-T", *wrong, "migrate", check=False)
+    assert ended.returncode == 78
+    assert "migrate does not start: " in ended.stderr
+    assert "DJANGO_HTTPS must be 1 or 0, not 'perhaps'" in ended.stderr
+    assert site.visitor.request("/admin/").status == 200
+
+
+def test_wrong_value__leaves_visitors_with_the_maintenance_page(site: Site) -> None:
     site.refused(DJANGO_HTTPS="perhaps")
     assert "DJANGO_HTTPS must be 1 or 0, not 'perhaps'" in site.said("migrate", "^migrate does not start: ")
+    answer = site.visitor.request("/admin/")
+    assert (answer.status, answer.headers.get("retry-after")) == (503, "10")
     site.works_again()
 
 
