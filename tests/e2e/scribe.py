@@ -38,24 +38,29 @@ with open(path, "ab", buffering=0) as file:
 
 
 class Scribe:
-    """Whoever writes one file of lines, which it calls by a name of its own."""
+    """Whoever writes one file of lines, which it calls by a name of its own, into a volume of the engine."""
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, volume: str | None = None) -> None:
         self.name = f"scribe-{secrets.token_hex(4)}"
         self._probe = probe
         self._stack = probe.stack
         self._image = self._stack.container("web")["Config"]["Image"]
         self._path = f"/var/log/django/{self.name}/django.0.jsonl"
+        self._volume = volume or self._stack.volumes()["app-logs"]
         self._count = 0
 
     def write(self, *pieces: int | bytes, pause_seconds: float = 0) -> None:
         """Append so many numbered lines, or bytes as they are, in this order; return when they are written."""
-        volume = self._stack.volumes()["app-logs"]
-        place = ("--network=none", f"--user={USER}", f"--volume={volume}:/var/log/django", "--entrypoint=python")
+        place = ("--network=none", f"--user={USER}", f"--volume={self._volume}:/var/log/django", "--entrypoint=python")
         listed = [piece.hex() if isinstance(piece, bytes) else piece for piece in pieces]
         told = json.dumps([self._path, self.name, self._count, listed, pause_seconds])
         docker("run", "--rm", "-i", *place, self._image, "-c", _SCRIPT, text=told, timeout=300)
         self._count += sum(piece for piece in pieces if isinstance(piece, int))
+
+    def rotate(self) -> None:
+        """Rename the file, as the application does with one that is large enough."""
+        options = ("--network=none", f"--user={USER}", f"--volume={self._volume}:/var/log/django", "--entrypoint=mv")
+        docker("run", "--rm", *options, self._image, self._path, self._path.replace(".0.", ".0.20260101T000000."))
 
     @contextmanager
     def writing(self, count: int, pause_seconds: float) -> Iterator[None]:
