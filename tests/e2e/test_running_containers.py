@@ -176,7 +176,7 @@ def test_image__is_the_one_that_compose_yml_names(containers: list[Facts], runni
         assert facts.inspect["Image"] == json.loads(docker("image", "inspect", pinned))[0]["Id"], facts.service
 
 
-OURS = ("web", "nginx")
+OURS = ("web", "nginx", "secrets")
 
 
 @pytest.mark.parametrize("service", OURS)
