@@ -114,13 +114,19 @@ def publisher(running: Stack, probe: Probe) -> Visitor:
     return Visitor(running.port).sign_in(probe.secret("secrets-django/admin-password"))
 
 
-def test_targets__are_all_up(busy: None, probe: Probe) -> None:
-    def down() -> list[str]:
-        found = probe.prometheus("up")
-        missing = [job for job in JOBS if job not in {series["metric"]["job"] for series in found}]
-        return [f"{s['metric']['job']} {s['metric']['instance']}" for s in found if s["value"][1] != "1"] + missing
+def targets(probe: Probe, job: str) -> dict[str, str]:
+    """Return what Prometheus has against each target of a job: nothing if it is up."""
+    password = probe.secret("secrets-prometheus/password")
+    url = f"http://prometheus:9090/api/v1/targets?state=active&scrapePool={job}"
+    answer = probe.http(url, user="prometheus", password=password)
+    assert answer.get("status") == 200, answer
+    active = json.loads(answer["body"])["data"]["activeTargets"]
+    return {target["scrapeUrl"]: "" if target["health"] == "up" else target["lastError"] for target in active}
 
-    wait_for("every target to be up", lambda: not down() or None, DATA_SECONDS)
+
+def test_targets__are_all_up(busy: None, probe: Probe) -> None:
+    for job in JOBS:
+        wait_for(f"{job} to be up", lambda job=job: set(targets(probe, job).values()) == {""}, DATA_SECONDS, 1)
 
 
 @pytest.mark.parametrize("job", EXPORTERS)
@@ -220,16 +226,6 @@ def stopped_exporter(running: Stack) -> Iterator[None]:
     running.compose("stop", "node-exporter")
     yield
     running.compose("start", "node-exporter")
-
-
-def targets(probe: Probe, job: str) -> dict[str, str]:
-    """Return what Prometheus has against each target of a job: nothing if it is up."""
-    password = probe.secret("secrets-prometheus/password")
-    url = f"http://prometheus:9090/api/v1/targets?state=active&scrapePool={job}"
-    answer = probe.http(url, user="prometheus", password=password)
-    assert answer.get("status") == 200, answer
-    active = json.loads(answer["body"])["data"]["activeTargets"]
-    return {target["scrapeUrl"]: "" if target["health"] == "up" else target["lastError"] for target in active}
 
 
 def test_replica__is_a_target_of_its_own(stopped_exporter: None, running: Stack, probe: Probe) -> None:
