@@ -68,6 +68,13 @@ def test_lines__are_each_there_once(scribe: Scribe) -> None:
     scribe.wait_found(SHIPPED_SECONDS)
 
 
+def test_rotated_file__is_shipped_once(scribe: Scribe) -> None:
+    scribe.write(300)
+    scribe.rotate()
+    scribe.write(300)
+    scribe.wait_found(SHIPPED_SECONDS)
+
+
 def test_registry_lost__adds_nothing(stack: Stack, probe: Probe, scribe: Scribe) -> None:
     scribe.write(500)
     scribe.wait_found(SHIPPED_SECONDS)
