@@ -109,7 +109,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A task is taken from the queue when it is done, so it may run twice and is never lost: one whose worker was killed
-# comes again after the visibility time-out, which must be longer than a task may take.
+# comes again after the visibility time-out, which must be longer than a task may take, and up to 100 s more: so often
+# workers look for such tasks in Redis.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
