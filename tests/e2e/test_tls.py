@@ -64,6 +64,7 @@ def stack(images: None, certificate: Path, pytestconfig: pytest.Config) -> Itera
         logs = run("docker", "logs", stack.id("nginx"))
         assert re.search(said, logs.stderr, re.M), logs
         give(stack, certificate)
+        stack.compose("restart", "nginx", timeout=90)  # the engine waits ever longer between its attempts
         stack.up()
         yield stack
     except BaseException:
