@@ -206,6 +206,8 @@ def test_details__error_is_empty_when_well(readyz, failing):
 
 @pytest.fixture
 def log(caplog):
+    settle()  # what the test before set off tells the log when it lands
+    caplog.clear()
     caplog.set_level(logging.INFO, "django_ops.health")
     return lambda: [(record.levelname, record.getMessage()) for record in caplog.records]
 
