@@ -14,8 +14,8 @@ SHIPPED_SECONDS = 60
 
 
 def in_files(probe: Probe, directory: str) -> list[dict[str, Any]]:
-    """Return the lines of all files under a directory of a volume: `app-logs`, `nginx-logs`. Raises ValueError."""
-    script = f"cd /volumes/{directory} && find . -name '*.jsonl' -exec cat {{}} +"
+    """Return the lines of the stack's own files in a volume: `app-logs`, `nginx-logs`. Raises ValueError."""
+    script = f"cd /volumes/{directory} && find . -name '*.jsonl' ! -path './scribe-*' -exec cat {{}} +"
     text = docker("exec", probe.name, "sh", "-c", script, timeout=60)
     return [json.loads(line) for line in text.splitlines() if line]
 

@@ -76,7 +76,8 @@ class Stack:
         found: dict[str, list[dict[str, Any]]] = {}
         for container in json.loads(docker("inspect", *ids)) if ids else []:
             labels = container["Config"]["Labels"]
-            if labels.get("com.docker.compose.oneoff") != "True":
+            # a container that others made of an image has the labels that the build gave it, but never this one
+            if labels.get("com.docker.compose.oneoff") == "False":
                 found.setdefault(labels["com.docker.compose.service"], []).append(container)
         return found
 

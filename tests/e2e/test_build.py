@@ -77,7 +77,7 @@ def replaced(stack: Stack, **environment: str) -> set[str]:
 def test_new_version__replaces_no_store(stack: Stack, copy: Checkout) -> None:
     """Compose replaces all that depend on what it replaces."""
     site = {"migrate", "web", "worker", "beat", "flower"}
-    assert replaced(stack, DJANGO_OPS_VERSION=copy.version) == {*site, "nginx"}
+    assert replaced(stack, DJANGO_OPS_VERSION=copy.version) == {*site, "nginx", "nginx-exporter"}
     assert replaced(stack, OPS_ENVIRONMENT="test") == site
     assert replaced(stack) == set()
 

@@ -102,7 +102,8 @@ def test_waivers__are_all_used(containers: list[Facts], waived: list[waivers.Wai
 def sample(running: Stack, changes: dict[str, str | list[str] | None]) -> Facts:
     """Run a container with the options of GOOD but for `changes`, and look at it."""
     image = running.container("web")["Config"]["Image"]
-    options: list[str] = []
+    # the build gave its labels to the image: without them, it belongs to no project
+    options = ["--label=com.docker.compose.project="]
     for name, value in {**GOOD, **changes}.items():
         for one in value if isinstance(value, list) else [value]:
             options += [] if one is None else [f"--{name}={one}".format(project=running.project)]
