@@ -74,12 +74,7 @@ class SlotFileHandler(LineHandler):
             self._lose(self._failure or OSError("not open"))
             return
         try:
-            if self._rest:
-                self._put(own.descriptor, line)
-            else:
-                written = os.write(own.descriptor, line)
-                if written != len(line):
-                    self._put_rest(own.descriptor, line[written:])
+            self._put(own.descriptor, line)
         except OSError as error:
             self._retry(line, error, now)
         self._size_bytes += len(line)
