@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,18 @@ class Stack:
         """Remove everything of this project, data as well."""
         docker("rm", "-f", f"{self.project}-probe", check=False)  # it would hold networks and volumes
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5", timeout=180)
+
+    @contextmanager
+    def of_its_own(self, reason: str) -> Iterator[Stack]:
+        """Remove what an earlier run left, and everything at the end; where the body raises, keep traces before."""
+        self.down()
+        try:
+            yield self
+        except BaseException:
+            self.keep_traces(reason)
+            raise
+        finally:
+            self.down()
 
     @cached_property
     def config(self) -> dict[str, Any]:

@@ -74,15 +74,9 @@ class Site:
 def site(images: None, pytestconfig: pytest.Config) -> Iterator[Site]:
     """A stack of its own: these tests break it."""
     stack = Stack(pytestconfig.getoption("--project") + "-bad", profiles="")
-    stack.down()
-    try:
+    with stack.of_its_own("bad"):
         stack.up()
         yield Site(stack)
-    except BaseException:
-        stack.keep_traces("bad")
-        raise
-    finally:
-        stack.down()
 
 
 # secrets -------------------------------------------------------------------------------------------------------------

@@ -31,15 +31,9 @@ def development(copy: Checkout, pytestconfig: pytest.Config) -> Iterator[Stack]:
     stack = copy.stack(f"{pytestconfig.getoption('--project')}-dev")
     stack.files = ["-f", command[1], "-f", command[2]]
     stack.environment["DEVELOPMENT_PORT"] = str(free_port())
-    stack.down()
-    try:
+    with stack.of_its_own("development"):
         stack.compose("up", "--build", "--wait", timeout=600)
         yield stack
-    except BaseException:
-        stack.keep_traces("development")
-        raise
-    finally:
-        stack.down()
 
 
 @pytest.fixture

@@ -50,8 +50,7 @@ def stack(images: None, pytestconfig: pytest.Config, tmp_path_factory: pytest.Te
     override = tmp_path_factory.mktemp("full") / "override.yml"
     override.write_text(small(**SMALL), encoding="utf-8")
     stack = Stack(f"{pytestconfig.getoption('--project')}-full", profiles="", files=[ROOT / "compose.yml", override])
-    stack.down()
-    try:
+    with stack.of_its_own("full"):
         stack.up()
         mounts = [f"-v={stack.project}_{name}:/{name}" for name in SMALL]
         image = stack.config["services"]["web"]["image"]
@@ -60,11 +59,6 @@ def stack(images: None, pytestconfig: pytest.Config, tmp_path_factory: pytest.Te
         docker("run", "-d", "--init", "--user=0:0", "--network=none", f"--name={name}", *mounts,
                "--entrypoint=python", image, *command)  # fmt: skip
         yield stack
-    except BaseException:
-        stack.keep_traces("full")
-        raise
-    finally:
-        stack.down()
 
 
 @pytest.fixture

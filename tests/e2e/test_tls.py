@@ -54,8 +54,7 @@ def stack(images: None, certificate: Path, pytestconfig: pytest.Config) -> Itera
     files = [ROOT / command[1], ROOT / command[2]]
     stack = Stack(f"{pytestconfig.getoption('--project')}-tls", profiles="", files=files)
     stack.environment |= {"HTTPS_PORT": str(free_port()), "HTTP_ADDRESS": "127.0.0.1"}
-    stack.down()
-    try:
+    with stack.of_its_own("tls"):
         ended = stack.compose("up", "-d", "--wait", timeout=240, check=False)
         assert ended.returncode != 0
         said = (
@@ -67,11 +66,6 @@ def stack(images: None, certificate: Path, pytestconfig: pytest.Config) -> Itera
         stack.compose("restart", "nginx", timeout=90)  # the engine waits ever longer between its attempts
         stack.up()
         yield stack
-    except BaseException:
-        stack.keep_traces("tls")
-        raise
-    finally:
-        stack.down()
 
 
 def trusting(certificate: Path, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:

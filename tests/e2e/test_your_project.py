@@ -48,15 +48,9 @@ def copy(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Che
 def shop(copy: Checkout, pytestconfig: pytest.Config) -> Iterator[Stack]:
     """The project's own stack, without Celery."""
     stack = copy.stack(pytestconfig.getoption("--project") + "-shop")
-    stack.down()
-    try:
+    with stack.of_its_own("start"):
         start(stack, WITHOUT)
         yield stack
-    except BaseException:
-        stack.keep_traces("start")
-        raise
-    finally:
-        stack.down()
 
 
 def password(stack: Stack) -> str:
