@@ -66,9 +66,9 @@ def test_address__of_a_server_that_still_answers_is_left_within_seconds(edge, na
     with application(HOST, port), application(OTHER, port):
         assert edge.ask("/").json()["server"] == HOST
         names.address = OTHER
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 10
         while edge.ask("/").json()["server"] != OTHER:
-            assert time.monotonic() < deadline, "the old address was asked for five seconds"
+            assert time.monotonic() < deadline, "the old address was asked for ten seconds"
 
 
 def test_start__needs_no_application(edge, names, port):
@@ -172,7 +172,7 @@ def test_maintenance__is_shown_when_nobody_came_back(edge, method):
     answer = edge.ask("/", method, b"a=b" if method == "POST" else None)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
     assert b"Back in a moment" in answer.body
-    assert 14 < time.monotonic() - started < 20
+    assert 14 < time.monotonic() - started < 40
 
 
 def test_maintenance__is_shown_while_the_file_is_there(edge, port):

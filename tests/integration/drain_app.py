@@ -21,8 +21,12 @@ OPS_DRAIN_FILE = os.environ.get("TEST_DRAIN_FILE", "")
 
 
 def work(request):
-    """What takes a moment: 10 ms, or as long as the query string says."""
-    time.sleep(float(request.GET.get("seconds", "0.01")))
+    """What takes a moment: 10 ms, or until the file exists that the query string names, but a minute at most."""
+    time.sleep(0.01)
+    if "until" in request.GET:
+        deadline = time.monotonic() + 60
+        while not os.path.exists(request.GET["until"]) and time.monotonic() < deadline:
+            time.sleep(0.01)
     return HttpResponse(f"{os.getpid()}")
 
 

@@ -248,7 +248,7 @@ def test_task_line__names_task_queue_and_attempt(shop: Celery, worker: Worker) -
 
 def test_task_line__has_the_duration(shop: Celery, worker: Worker) -> None:
     (line,) = worker.task_lines(publish(shop, worker, "rest", 0.2))
-    assert 0.2e9 <= line["event"]["duration"] < 2e9
+    assert 0.2e9 <= line["event"]["duration"] < 10e9
 
 
 def test_task_line__counts_the_queries(shop: Celery, worker: Worker) -> None:
@@ -397,7 +397,7 @@ def test_killed__keeps_the_request_id(name: str, shop: Celery, prefork: Worker, 
 
 def test_killed_by_the_hard_limit__has_its_duration(shop: Celery, prefork: Worker) -> None:
     (line,) = prefork.task_lines(publish(shop, prefork, "exceed_hard_limit"))
-    assert 1e9 <= line["event"]["duration"] < 5e9
+    assert 1e9 <= line["event"]["duration"] < 20e9
 
 
 def test_killed__leaves_no_task_in_progress(shop: Celery, prefork: Worker) -> None:

@@ -91,7 +91,7 @@ def test_duration__is_that_of_the_statement(connection: BaseDatabaseWrapper) -> 
     growth = Growth()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(0.2)")
-    assert 0.2 <= counted(growth, "django_db_query_duration_seconds_sum") < 2
+    assert 0.2 <= counted(growth, "django_db_query_duration_seconds_sum") < 10
 
 
 def test_executemany__counts_a_statement_per_row(connection: BaseDatabaseWrapper) -> None:
@@ -195,7 +195,7 @@ def test_context__learns_of_each_statement(connection: BaseDatabaseWrapper) -> N
 
 def test_context__learns_of_the_time(connection: BaseDatabaseWrapper) -> None:
     context = within(connection, "SELECT pg_sleep(0.1)")
-    assert 100_000_000 <= context.db_duration_ns < 2_000_000_000
+    assert 100_000_000 <= context.db_duration_ns < 10_000_000_000
 
 
 def test_context__counts_one_executemany_as_one_round_trip(connection: BaseDatabaseWrapper) -> None:

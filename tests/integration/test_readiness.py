@@ -163,6 +163,7 @@ def test_postgresql__hung_connection_ends_by_itself(black_hole):
 
 def test_postgresql__hung_is_reported_at_the_deadline(black_hole, settings):
     settings.OPS_READYZ_CHECKS = ["database:probed"]
+    settings.OPS_READYZ_TIMEOUT_SECONDS = 0.2
     with database(ENGINE="django.db.backends.postgresql", HOST="127.0.0.1", PORT=black_hole, NAME="ops"):
         begun = time.monotonic()
         runner = Runner()

@@ -70,7 +70,7 @@ def test_lost_process__has_name_id_and_queue(task: Any, request_: Request, told:
 
 def test_lost_process__lasted_since_it_was_begun(task: Any, request_: Request, told: list[TaskRecord]) -> None:
     lose(task)
-    assert 2.0 <= told[0].duration_ns / 1e9 < 3.0
+    assert 2.0 <= told[0].duration_ns / 1e9 < 10.0
 
 
 def test_lost_process__waited_until_it_was_begun(task: Any, request_: Request, told: list[TaskRecord]) -> None:

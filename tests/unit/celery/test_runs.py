@@ -92,7 +92,7 @@ def test_run__of_a_forged_attempt_is_the_first(app: Celery, told: list[TaskRecor
 
 def test_run__measures_its_duration(app: Celery, told: list[TaskRecord]) -> None:
     run(task_of(app, lambda: time.sleep(0.05)))
-    assert 50_000_000 <= told[0].duration_ns < 2_000_000_000
+    assert 50_000_000 <= told[0].duration_ns < 10_000_000_000
 
 
 def test_run__counts_the_queries_within(app: Celery, told: list[TaskRecord], db: None) -> None:
