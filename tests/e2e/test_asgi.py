@@ -1,0 +1,54 @@
+"""The image's part that no service of compose.yml uses: the site under ASGI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.commands import docker, run, wait_for
+from tests.e2e.stack import Stack
+
+#: stop_grace_period of web, in whose place it runs.
+GRACE_SECONDS = 45
+
+
+@pytest.fixture
+def container(stack: Stack) -> Iterator[str]:
+    """Web's container once more, with another command; under no name that nginx knows."""
+    name = f"{stack.project}-asgi"
+    docker("rm", "-f", name, check=False)
+    try:
+        stack.compose("run", "--detach", "--no-deps", "--name", name, "web", "asgi")
+        wait_for("the site under ASGI to answer", lambda: answers(name, "/livez"), 60)
+        yield name
+    finally:
+        docker("rm", "-f", name, check=False)
+
+
+def answers(name: str, path: str) -> bool:
+    """Tell whether a path of the site in a container is answered by 200."""
+    asked = ("python", "-m", "stack.provision.health", "url", f"http://127.0.0.1:8000{path}")
+    return run("docker", "exec", name, *asked, check=False).returncode == 0
+
+
+def test_asgi__serves_pages_from_the_database(container: str) -> None:
+    assert answers(container, "/servers.json")
+
+
+def test_asgi__says_when_a_page_is_not_there(container: str) -> None:
+    """Else the test before would prove nothing."""
+    assert not answers(container, "/no-such-page")
+
+
+def test_asgi__writes_a_line_for_each_request(container: str) -> None:
+    assert answers(container, "/servers.json")
+    text = docker("exec", container, "sh", "-c", "cat /var/log/django/web-$(hostname)/*.jsonl")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["url"]["path"] for line in lines if line["event"]["dataset"] == "django.request"] == ["/servers.json"]
+
+
+def test_asgi__ends_when_it_is_told_to(container: str) -> None:
+    docker("stop", "--time", str(GRACE_SECONDS), container, timeout=GRACE_SECONDS + 15)
+    assert docker("inspect", "-f", "{{.State.ExitCode}}", container).strip() == "0"
