@@ -161,6 +161,25 @@ def address(value: Any) -> str | None:
     return _wrong('an address such as "127.0.0.1:9808"', value)
 
 
+def gate_services(value: Any) -> str | None:
+    """A dictionary: the name of each internal UI, and a dictionary of what is said of it."""
+    if isinstance(value, dict) and all(isinstance(k, str) and isinstance(v, dict) for k, v in value.items()):
+        return None
+    return _wrong('a dictionary such as {"flower": {"upstream": "http://flower:5555"}}', value)
+
+
+def url_prefix(value: Any) -> str | None:
+    """A path that begins and ends with a slash, of ASCII letters, digits, `_` and `-`."""
+    if isinstance(value, str) and re.fullmatch(r"/([A-Za-z0-9_-]+/)+", value):
+        return None
+    return _wrong('a path with a slash at both ends, such as "/ops/"', value)
+
+
+def gate_mode(value: Any) -> str | None:
+    """`nginx`, `proxy`, or empty."""
+    return None if value in ("nginx", "proxy", "") else _wrong('"nginx", "proxy" or ""', value)
+
+
 class Configuration:
     """All settings; `conf` is the one instance."""
 
@@ -229,6 +248,28 @@ class Configuration:
 
     OPS_CELERY_METRICS_ADDRESS = Setting(
         address, "", 'Where a Celery worker serves its metrics, such as "127.0.0.1:9808"; empty for nowhere.'
+    )
+
+    OPS_GATE_SERVICES: Setting[dict[str, Any]] = Setting(
+        gate_services, {}, "The internal UIs that Django's users may open, by name: see the how-to of the gate."
+    )
+    OPS_GATE_MODE = Setting(
+        gate_mode,
+        "",
+        "Who carries the traffic of the UIs: `nginx`, which asks Django whom to let in, or `proxy`, Django itself"
+        " under ASGI. Empty: nobody, the gate is off. Read at start.",
+    )
+    OPS_GATE_PREFIX = Setting(
+        url_prefix, "/ops/", "Where the UIs are reached, each under its name; at the prefix itself they are listed."
+    )
+    OPS_GATE_AUTH_PATH = Setting(
+        url_prefix, "/_ops/gate/", "Where nginx asks whom to let in; nginx must not pass it on from outside."
+    )
+    OPS_GATE_CACHE_SECONDS = Setting(
+        seconds,
+        5.0,
+        "For how long it is remembered what a user may open. A lost permission counts after so long at the latest, and"
+        " an open websocket ends after so long when its user signed out, was deactivated or lost the permission.",
     )
 
     def __iter__(self) -> Iterator[Setting[Any]]:

@@ -1,0 +1,1 @@
+"""Who is let in where: internal UIs behind Django's users."""
