@@ -15,6 +15,7 @@ from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from django_ops.access.gate import auth as gate
 from django_ops.conf import conf
 from django_ops.exchange import Exchange
 from django_ops.facts import Rules
@@ -29,6 +30,9 @@ GetResponse = Callable[[HttpRequest], Any]
 
 #: Where an ASGI scope has its Exchange.
 _SCOPE_KEY = "django_ops.exchange"
+
+#: What no path begins with.
+_NO_PATH = "-"
 
 #: Turns of the event loop before the last part of a body is sent: a server that failed to write the part before
 #: (the client has gone) says so only then.
@@ -58,6 +62,7 @@ class OpsMiddleware:
             (conf.OPS_READYZ_PATH, health.areadyz),
             (conf.OPS_METRICS_PATH, sync_to_async(metrics.answer, thread_sensitive=False)),
         )
+        self.gate_path = conf.OPS_GATE_AUTH_PATH if conf.OPS_GATE_MODE == "nginx" else _NO_PATH
         got_request_exception.connect(_on_exception, dispatch_uid="django_ops.middleware")
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -67,6 +72,8 @@ class OpsMiddleware:
         endpoint = self.endpoints.get(request.path_info)
         if endpoint is not None:
             return endpoint(request) or self.get_response(request)
+        if request.path_info.startswith(self.gate_path):
+            return gate.answer(request)
         exchange = Exchange(request, self.rules)
         try:
             return exchange.respond(self.get_response(request))
@@ -80,6 +87,8 @@ class OpsMiddleware:
         endpoint = self.async_endpoints.get(request.path_info)
         if endpoint is not None:
             return await endpoint(request) or await self.get_response(request)
+        if request.path_info.startswith(self.gate_path):
+            return await gate.aanswer(request)
         exchange = Exchange(request, self.rules)
         exchange.run_in(asyncio.current_task())
         scope = getattr(request, "scope", None)

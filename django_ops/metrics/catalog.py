@@ -166,5 +166,9 @@ STORAGE_ERRORS = Counter(
     "Observations that the slot's file had no room for, and processes that count in memory as they cannot use it.",
 )
 
+GATE_DECISIONS = Counter(
+    "ops_gate_decisions_total", "What became of requests for the internal UIs, by UI.", ("service", "decision")
+)
+
 #: The table itself: every family by its exposed name.
 FAMILIES: dict[str, Family] = registry

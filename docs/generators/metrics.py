@@ -12,7 +12,8 @@ _INTRODUCTION = f"""# Metrics
 
 The names, types and labels of the first part are those of
 [django-prometheus](https://github.com/django-commons/django-prometheus), so that its dashboards work unchanged; what
-counts otherwise is told in [metrics explained](../explanation/metrics.md). All others begin with `django_ops_`.
+counts otherwise is told in [metrics explained](../explanation/metrics.md). All others begin with `django_ops_`,
+but for the gate's.
 
 Durations are in seconds. A histogram has the samples `<name>_bucket` (with the label `le`), `<name>_count` and
 `<name>_sum`. The bounds of durations are those of the setting
@@ -33,6 +34,7 @@ _PARTS = {
     "django_ops_cache_": "Caches, what django-prometheus does not tell",
     "django_ops_celery_": "Tasks",
     "django_ops_": "The application and its own watching",
+    "ops_gate_": "The gate",
 }
 
 _NOTES = {

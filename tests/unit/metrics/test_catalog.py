@@ -11,7 +11,7 @@ EVERY = list(FAMILIES.values())
 
 @pytest.mark.parametrize("family", EVERY, ids=list(FAMILIES))
 def test_name__is_one_that_prometheus_takes(family):
-    assert re.fullmatch(r"django_[a-z_]+", family.name)
+    assert re.fullmatch(r"(django|ops)_[a-z_]+", family.name)
 
 
 @pytest.mark.parametrize("family", EVERY, ids=list(FAMILIES))
