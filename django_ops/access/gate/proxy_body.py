@@ -52,18 +52,37 @@ class Body:
             self._has_room.clear()
             self._parts.put_nowait(message)
 
-    async def read(self, most_bytes: int) -> AsyncIterator[bytes]:
-        """Yield the body's parts. Raises BodyTooLargeError beyond `most_bytes`, ClientLeftError."""
-        passed_bytes = 0
+    async def read(self) -> AsyncIterator[bytes]:
+        """Yield the body's parts. Raises ClientLeftError."""
         while not self._is_read:
             message = await self._parts.get()
             self._has_room.set()
             if message["type"] != "http.request":
                 raise ClientLeftError("the client left while its body was read")
-            part = message.get("body", b"")
-            passed_bytes += len(part)
-            if passed_bytes > most_bytes:
-                raise BodyTooLargeError(f"the body has more than {most_bytes} bytes")
             self._is_read = not message.get("more_body", False)
+            part = message.get("body", b"")
             if part:
                 yield part
+
+
+class Upload:
+    """The parts of a body, counted on their way to a UI; `failure` is what ended them before their end."""
+
+    def __init__(self, parts: AsyncIterator[bytes], most_bytes: int) -> None:
+        self.failure: OpsError | None = None
+        self._parts = parts
+        self._most_bytes = most_bytes
+
+    async def read(self) -> AsyncIterator[bytes]:
+        """Yield the parts. Raises BodyTooLargeError, and whatever reading them raises."""
+        passed_bytes = 0
+        try:
+            async for part in self._parts:
+                passed_bytes += len(part)
+                if passed_bytes > self._most_bytes:
+                    raise BodyTooLargeError(f"the body has more than {self._most_bytes} bytes")
+                yield part
+        except OpsError as error:
+            # kept, as the client library makes an error of its own out of it
+            self.failure = error
+            raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -191,25 +191,56 @@ def headers_of(response: aiohttp.ClientResponse) -> Iterable[tuple[str, str]]:
     return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
 
 
-async def parts_of(response: aiohttp.ClientResponse, silence_seconds: float | None) -> AsyncIterator[bytes]:
-    """Yield the body of a response as it comes, and close the response. Raises UpstreamError.
+class Download:
+    """The body of a response as it comes: an iterator that is closed at its end, by Django, or by `end`.
 
-    `silence_seconds` is how long the UI may send nothing; None for ever, as for server-sent events.
+    `silence_seconds` is how long the UI may send nothing; None for ever, as for server-sent events. `on_close` is
+    called once.
     """
-    try:
-        while True:
-            async with asyncio.timeout(silence_seconds):
-                part = await response.content.readany()
-            if not part:
-                break
-            yield part
-    except TimeoutError as error:
-        raise UpstreamError("timeout", 504, error) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise UpstreamError("broken-off", 502, error) from error
-    finally:
-        # after the end of the body its connection has been given back already; before it, none can use it again
-        response.close()
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, silence_seconds: float | None, on_close: Callable[[], None]
+    ) -> None:
+        self._response = response
+        self._silence_seconds = silence_seconds
+        self._on_close: Callable[[], None] | None = on_close
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> Download:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next part. Raises UpstreamError when the UI breaks off or falls silent."""
+        try:
+            async with asyncio.timeout(self._silence_seconds):
+                part = await self._response.content.readany()
+        except TimeoutError as error:
+            self._close()
+            raise UpstreamError("timeout", 504, error) from error
+        except (aiohttp.ClientError, OSError) as error:
+            self._close()
+            raise UpstreamError("broken-off", 502, error) from error
+        except BaseException:
+            self._close()
+            raise
+        if not part:
+            self._close()
+            raise StopAsyncIteration
+        return part
+
+    def close(self) -> None:
+        """Break off, if the end has not come; Django calls this from a thread."""
+        if self._on_close is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._close)
+
+    __del__ = close
+
+    def _close(self) -> None:
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            # at the end of the body its connection has been given back; before it, nobody else can use it
+            self._response.close()
+            on_close()
 
 
 async def open_websocket(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from django_ops.access.gate.proxy_body import Body, BodyTooLargeError, ClientLeftError
+from django_ops.access.gate.proxy_body import Body, BodyTooLargeError, ClientLeftError, Upload
 
 LEFT = {"type": "http.disconnect"}
 LIMIT = 1000
@@ -42,7 +42,7 @@ async def read(server: Server, most_bytes: int = LIMIT) -> list[bytes]:
     waiting = asyncio.create_task(body.receive())
     try:
         async with asyncio.timeout(5):
-            return [each async for each in body.read(most_bytes)]
+            return [each async for each in Upload(body.read(), most_bytes).read()]
     finally:
         waiting.cancel()
 
@@ -57,7 +57,7 @@ def test_receive__then_tells_django_that_the_client_has_left():
         body = Body(Server(part(b"a"), LEFT).receive)
         await body.receive()
         waiting = asyncio.create_task(body.receive())
-        reading = asyncio.create_task(anext(body.read(LIMIT)))
+        reading = asyncio.create_task(anext(body.read()))
         assert await reading == b"a"
         return await waiting
 
@@ -108,8 +108,22 @@ def test_read__twice_yields_nothing_more():
         body = Body(Server(part(b"a", more=False)).receive)
         await body.receive()
         waiting = asyncio.create_task(body.receive())
-        assert [each async for each in body.read(LIMIT)] == [b"a"]
+        assert [each async for each in body.read()] == [b"a"]
         waiting.cancel()
-        return [each async for each in body.read(LIMIT)]
+        return [each async for each in body.read()]
 
     assert asyncio.run(run()) == []
+
+
+def test_upload__remembers_why_it_ended():
+    async def run() -> object:
+        body = Body(Server(part(b"1234")).receive)
+        await body.receive()
+        waiting = asyncio.create_task(body.receive())
+        upload = Upload(body.read(), 3)
+        with pytest.raises(BodyTooLargeError):
+            await anext(upload.read())
+        waiting.cancel()
+        return upload.failure
+
+    assert isinstance(asyncio.run(run()), BodyTooLargeError)

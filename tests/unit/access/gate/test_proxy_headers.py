@@ -90,10 +90,11 @@ def test_request_headers__keep_each_of_several():
     ["X-WEBAUTH-USER", "x-webauth-user", "X_Webauth_User", "X-Webauth_User", "X-WEBAUTH-ROLE", "Whose-Mail",
      "WHOSE-MAIL", "Whose_Mail", "Grafana-Role", "Remote-User", "remote-user", "REMOTE_USER", "Remote-Groups",
      "X-Remote-User", "X-Ops-User", "x_ops_user", "X-Ops-Role", "X-Forwarded-User", "X-Forwarded-Email",
-     "X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token", "X-Auth-Request-User", "X-Auth-Request-Email",
-     "X-Authentik-Username", "X-User", "X-Email", "Ssl-Client-Verify", "X-SSL-Client-Cert", "X-Client-Cert",
-     "X-Goog-Authenticated-User-Email", "X-Amzn-Oidc-Identity", "Tailscale-User-Login", "Cf-Access-Jwt-Assertion",
-     "X-JWT-Assertion", "X-Webauth.User", "X-Webauth User", "X-Webauth-User ", "\u212aey"],
+     "X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token", "X-Auth-Request-User",
+     "X-Auth-Request-Email", "X-Authentik-Username", "X-User", "X-Email", "Ssl-Client-Verify",
+     "X-SSL-Client-Cert", "X-Client-Cert", "X-Goog-Authenticated-User-Email", "X-Amzn-Oidc-Identity",
+     "Tailscale-User-Login", "Cf-Access-Jwt-Assertion", "X-JWT-Assertion", "X-Webauth.User", "X-Webauth User",
+     "X-Webauth-User ", "\u212aey"],
 )  # fmt: skip
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 def test_request_headers__nobody_can_say_who_they_are__accept_3(service, name):

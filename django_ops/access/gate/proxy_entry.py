@@ -1,0 +1,108 @@
+"""Who asks the proxy for what, and whether they may: the same rules as for nginx, from the request itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+
+from django_ops.access.gate import people
+from django_ops.access.gate.auth import known_host, note
+from django_ops.access.gate.decision import Ask, Decision, Person, Reason, decide, own_origins
+from django_ops.access.gate.proxy_headers import Front
+from django_ops.access.gate.registry import Service
+from django_ops.conf import conf
+from django_ops.guard.trust import client_address, networks_of
+
+logger = logging.getLogger("django_ops.access.gate")
+
+
+class Entry(NamedTuple):
+    """What was decided about a request, and all that is needed to decide it again."""
+
+    request: ASGIRequest
+    service: Service
+    ask: Ask
+    person: Person | None
+    decision: Decision
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What the UI is told of the person, by the names of its own headers."""
+        return {
+            theirs: self.decision.headers[ours]
+            for ours, theirs in self.service.identity_headers.items()
+            if ours in self.decision.headers
+        }
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What stands for the question whether this person may stay."""
+        session = self.request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        return session, self.service, self.person, self.ask
+
+    async def may_stay(self) -> bool:
+        """Decide again: the person must be the same, and be told to the UI with the same words."""
+        person = await people.afind_again(self.request.COOKIES, self.service)
+        return person == self.person and decide(self.service, person, self.ask) == self.decision
+
+
+async def admit(request: ASGIRequest, service: Service, *, is_websocket: bool = False) -> Entry:
+    """Decide about a request, log a refusal, and count. Never raises."""
+    person: Person | None = None
+    ask = Ask(request.method or "")
+    try:
+        ask = _ask_of(request, is_websocket=is_websocket)
+        find = people.afind_again if is_websocket else people.afind
+        person = await find(request.COOKIES, service)
+        decision = decide(service, person, ask)
+    except Exception:
+        logger.exception("The gate to %s stays shut, as sessions or users cannot be read.", service.name)
+        decision = Decision(403, Reason.UNAVAILABLE)
+    note(request, service, person, decision)
+    return Entry(request, service, ask, person, decision)
+
+
+def _ask_of(request: ASGIRequest, *, is_websocket: bool) -> Ask:
+    meta = request.META
+    host = known_host(request)
+    return Ask(
+        method=request.method or "",
+        origin=meta.get("HTTP_ORIGIN", ""),
+        sec_fetch_site=meta.get("HTTP_SEC_FETCH_SITE", ""),
+        referer=meta.get("HTTP_REFERER", ""),
+        is_websocket=is_websocket,
+        own_origins=own_origins(str(request.scheme), host, settings.CSRF_TRUSTED_ORIGINS),
+        host_is_known=host != "",
+    )
+
+
+def front_of(request: ASGIRequest) -> Front:
+    """Return how the site is seen from outside. Only for a request that was let in: its host is known."""
+    meta = request.META
+    proxies = networks_of(tuple(conf.OPS_TRUSTED_PROXIES))
+    client = client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), proxies)
+    context = getattr(request, "ops", None)
+    return Front(request.get_host(), str(request.scheme), client, context.request_id if context is not None else "")
+
+
+def headers_of(request: ASGIRequest) -> list[tuple[str, str]]:
+    """Return the request's headers as they came, one character per byte."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"]]
+
+
+def raw_path_of(request: ASGIRequest) -> str:
+    """Return the path as the client sent it; where the server does not tell, as it would be encoded."""
+    raw: bytes | None = request.scope.get("raw_path")
+    if raw is None:
+        return quote(request.scope["path"])
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+def raw_query_of(request: ASGIRequest) -> str:
+    """Return the query as the client sent it."""
+    query: bytes = request.scope.get("query_string", b"")
+    return query.decode("latin-1")
