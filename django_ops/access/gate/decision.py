@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from django_ops.access.gate.registry import Service
 
-#: What our answers call the three facts about a person.
-USER, EMAIL, ROLE = "X-Ops-User", "X-Ops-Email", "X-Ops-Role"
+#: What our answers call the three facts about a person, and what opens the UI itself where it has a password.
+USER, EMAIL, ROLE, AUTHORIZATION = "X-Ops-User", "X-Ops-Email", "X-Ops-Role", "X-Ops-Authorization"
 
 #: Methods that change nothing, by RFC 9110, 9.2.1, but for TRACE, which shows a page its own cookies. Methods are
 #: case-sensitive: `get` is another one, which nobody knows.
@@ -64,6 +64,7 @@ class Person:
     email: str
     may_open: bool
     role: str
+    authorization: str = ""  # what the UI's own password makes of it; not the person's
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Decision:
 
     status: int
     reason: Reason
-    #: X-Ops-User, X-Ops-Email and X-Ops-Role, encoded: those that the service asks for and that are not empty.
+    #: X-Ops-User, X-Ops-Email and X-Ops-Role, encoded, and X-Ops-Authorization: those that the service asks for and
+    #: that are not empty.
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -170,8 +172,14 @@ def _is_own(url: str, own: tuple[str, ...]) -> bool:
 
 def _identity(service: Service, person: Person) -> Mapping[str, str] | None:
     """Return what the UI is told of the person; None where it cannot be told, and the UI would take them for nobody."""
-    facts = {USER: person.username, EMAIL: person.email, ROLE: person.role}
-    headers = {ours: encode(facts[ours], service.encoding) for ours in service.identity_headers}
+    encoding = service.encoding
+    values = {
+        USER: encode(person.username, encoding),
+        EMAIL: encode(person.email, encoding),
+        ROLE: encode(person.role, encoding),
+        AUTHORIZATION: person.authorization,
+    }
+    headers = {ours: values[ours] for ours in service.identity_headers}
     if any(len(value) > _LONGEST_VALUE for value in headers.values()) or not headers.get(USER, "-"):
         return None
     return MappingProxyType({name: value for name, value in headers.items() if value})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple, cast
 
@@ -132,7 +134,21 @@ def look_up(claim: Claim, service: Service) -> Person | None:
         email=str(getattr(user, user.get_email_field_name(), "") or ""),
         may_open=bool(user.has_perm(service.permission)),
         role=role,
+        authorization=credentials(service),
     )
+
+
+def credentials(service: Service) -> str:
+    """Return the Authorization that opens the UI itself; "" where it has no password of its own.
+
+    Raises OSError, or ValueError for a file that does not hold `user:password` on one line.
+    """
+    if not service.credentials_file:
+        return ""
+    text = Path(service.credentials_file).read_text(encoding="utf-8").strip()
+    if ":" not in text or not text.isprintable():
+        raise ValueError(f"{service.credentials_file} does not hold user:password on one line")
+    return "Basic " + b64encode(text.encode()).decode("ascii")
 
 
 def _has_hash(user: Any, claimed: str) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from django_ops.access.gate.decision import EMAIL, ROLE, USER
+from django_ops.access.gate.decision import AUTHORIZATION, EMAIL, ROLE, USER
 from django_ops.access.gate.rules import RULES
 from django_ops.conf import Configuration, conf
 from django_ops.exceptions import ImproperlyConfiguredError
@@ -44,6 +44,8 @@ class Service:
     roles: tuple[tuple[str, str], ...] = ()
     #: The role of those with none of these permissions; "": no role is sent.
     default_role: str = ""
+    #: A file with `user:password`, if the UI has one password for all: the gate sends it as HTTP Basic; "": none.
+    credentials_file: str = ""
     #: Names of the cookies that the UI may set and read: all others are kept from it, both ways.
     cookies: tuple[str, ...] = ()
     #: Whether the UI may be asked for websockets: in proxy mode only, as nginx cannot end an open one.
@@ -83,7 +85,12 @@ class Service:
     @property
     def identity_headers(self) -> Mapping[str, str]:
         """Which header of the UI each of our X-Ops-* headers becomes; without those that the UI is not sent."""
-        pairs = ((USER, self.user_header), (EMAIL, self.email_header), (ROLE, self.role_header))
+        pairs = (
+            (USER, self.user_header),
+            (EMAIL, self.email_header),
+            (ROLE, self.role_header),
+            (AUTHORIZATION, "Authorization" if self.credentials_file else ""),
+        )
         return {ours: theirs for ours, theirs in pairs if theirs}
 
     def upstream_path(self, path: str) -> str:
@@ -150,6 +157,7 @@ def _service(name: str, entry: Mapping[str, Any], prefix: str) -> Service:
             "title": values["title"] or name.replace("-", " ").capitalize(),
             "permission": values["permission"] or default_permission(name),
             "roles": tuple((permission, role) for permission, role in values["roles"]),
+            "credentials_file": str(values["credentials_file"]),
             "cookies": tuple(values["cookies"]),
             "timeout_seconds": float(values["timeout_seconds"]),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +19,8 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 
 #: Headers that mean something to servers and browsers on the way: no identity is written into them.
 _TAKEN_HEADERS = frozenset(
-    "accept accept-encoding connection content-encoding content-length content-type cookie date expect host"
-    " keep-alive origin proxy proxy-authenticate proxy-authorization proxy-connection range referer set-cookie te"
+    "accept accept-encoding authorization connection content-encoding content-length content-type cookie date expect"
+    " host keep-alive origin proxy proxy-authenticate proxy-authorization proxy-connection range referer set-cookie te"
     " trailer transfer-encoding upgrade user-agent via forwarded x-forwarded-for x-forwarded-host x-forwarded-port"
     " x-forwarded-proto x-forwarded-prefix x-real-ip x-request-id x-original-uri x-original-method"
     " x-original-upgrade".split()
@@ -117,6 +118,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "role_header": _header,
     "roles": _roles,
     "default_role": _role,
+    "credentials_file": lambda value: None if isinstance(value, (str, Path)) else "a path",
     "cookies": _cookies,
     "websocket": _boolean,
     "keep_prefix": _boolean,
