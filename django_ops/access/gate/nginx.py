@@ -14,7 +14,6 @@ from django_ops.access.gate.registry import Service
 from django_ops.exceptions import ImproperlyConfiguredError
 
 _APPLICATION = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|\$[a-z_]+")
-_URL = re.compile(r"(https?://)?([^/]+)(/.*)")
 _VARIABLE = re.compile(r"\$[a-z_]+")
 
 #: What Django is told of the client's request, beside what is about the way it came.
@@ -156,7 +155,7 @@ def _question(service: Service, auth_path: str, around: Surroundings) -> list[st
     """How nginx asks about this UI. Its name is fixed here: nothing that a client sends can name another one."""
     return _block(
         f"location = {auth_path}{service.name}/",
-        ["internal;", *_to_django(f"{around.application}{auth_path}{service.name}/", around)],
+        ["internal;", *_to_django(f"{auth_path}{service.name}/", around)],
     )
 
 
@@ -164,7 +163,7 @@ def _sign_in(service: Service, auth_path: str, around: Surroundings) -> list[str
     """Whom nobody is signed in with: a browser is sent to LOGIN_URL, everybody else is told 401."""
     return _block(
         f"location {_named(service)}",
-        _to_django(f"{around.application}{auth_path}{service.name}/{SIGN_IN}", around),
+        _to_django(f"{auth_path}{service.name}/{SIGN_IN}", around),
     )
 
 
@@ -172,9 +171,8 @@ def _named(service: Service) -> str:
     return f"@ops_gate_{service.name}_sign_in"
 
 
-def _to_django(url: str, around: Surroundings) -> Iterator[str]:
+def _to_django(path: str, around: Surroundings) -> Iterator[str]:
     """How a question goes to Django: with the few headers that it needs, in our words or the client's."""
-    scheme, address, path = _URL.fullmatch(url).groups()  # type: ignore[union-attr] - Surroundings has looked at it
     told = {
         "Host": "$ops_gate_host",
         # no body, and no word of one: the sub-request is a GET whatever the client sends (mher/flower#554)
@@ -188,7 +186,7 @@ def _to_django(url: str, around: Surroundings) -> Iterator[str]:
         "X-Original-Upgrade": "$http_upgrade",
         **{name: f"$http_{name.lower().replace('-', '_')}" for name in _ASKED_WITH},
     }
-    yield f"set $ops_gate_application {scheme}{address};"
+    yield f"set $ops_gate_application {around.application};"
     yield from ("proxy_method GET;", "proxy_pass_request_body off;", "proxy_pass_request_headers off;")
     yield from (f"proxy_set_header {name} {value};" for name, value in told.items())
     yield from _PROXYING
