@@ -170,5 +170,12 @@ GATE_DECISIONS = Counter(
     "ops_gate_decisions_total", "What became of requests for the internal UIs, by UI.", ("service", "decision")
 )
 
+GATE_UPSTREAM_ERRORS = Counter(
+    "ops_gate_upstream_errors_total",
+    "Requests that the proxy could not carry: unreachable, timeout, refused, bad-answer or broken-off, by UI.",
+    ("service", "error"),
+)
+GATE_WEBSOCKETS = Gauge("ops_gate_websockets_open", "Websockets that the proxy holds open, by UI.", ("service",))
+
 #: The table itself: every family by its exposed name.
 FAMILIES: dict[str, Family] = registry

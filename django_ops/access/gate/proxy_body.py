@@ -68,7 +68,9 @@ class Body:
 class Upload:
     """The parts of a body, counted on their way to a UI; `failure` is what ended them before their end."""
 
-    def __init__(self, parts: AsyncIterator[bytes], most_bytes: int) -> None:
+    def __init__(self, parts: AsyncIterator[bytes], most_bytes: int, announced_bytes: int | None = None) -> None:
+        #: Content-Length; None where the client did not say.
+        self.announced_bytes = announced_bytes
         self.failure: OpsError | None = None
         self._parts = parts
         self._most_bytes = most_bytes

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-from collections.abc import AsyncIterator, Callable, Iterable
+import logging
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django_ops.access.gate.proxy_body import Upload
 from django_ops.access.gate.proxy_headers import Headers
 from django_ops.access.gate.registry import Service
 from django_ops.exceptions import OpsError
 from django_ops.extras import require
+from django_ops.metrics import catalog
 
 if TYPE_CHECKING:
     import aiohttp
     import yarl
+    from aiohttp import WSMsgType as WSMsgType
 else:
     aiohttp = require("gate", "aiohttp")
     yarl = require("gate", "yarl")
+    WSMsgType = aiohttp.WSMsgType
+
+logger = logging.getLogger("django_ops.access.gate")
 
 #: A UI that is there takes a connection at once; nobody waits longer for one that is not.
 CONNECT_SECONDS = 10.0
@@ -35,12 +42,19 @@ _AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class UpstreamError(OpsError):
-    """A UI gave no answer that could be passed on; `status` is what the client is told, `kind` what is counted."""
+    """A UI gave no answer that could be passed on; `status` is what the client is told."""
 
-    def __init__(self, kind: str, status: int, cause: BaseException | None = None) -> None:
-        super().__init__(f"{kind}: {cause!r:.500}" if cause is not None else kind)
-        self.kind = kind
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
         self.status = status
+
+
+def _failure(service: Service, kind: str, status: int, cause: BaseException) -> UpstreamError:
+    """Log and count that a UI failed, once, and return what says so."""
+    error = UpstreamError(f"{service.name} at {service.origin}: {kind}: {cause!r:.500}", status)
+    catalog.GATE_UPSTREAM_ERRORS.inc(service.name, kind)
+    logger.warning("%s", error, extra={"gate_service": service.name, "gate_error": kind})
+    return error
 
 
 @dataclass(frozen=True)
@@ -155,7 +169,7 @@ async def patiently(parts: AsyncIterator[bytes], patience: Patience) -> AsyncIte
 
 
 async def request(
-    service: Service, method: str, target: str, headers: Headers, body: AsyncIterator[bytes] | None
+    service: Service, method: str, target: str, headers: Headers, upload: Upload | None
 ) -> aiohttp.ClientResponse:
     """Send a request, and return the response when its headers have come. Raises UpstreamError.
 
@@ -163,26 +177,26 @@ async def request(
     """
     patience = Patience(service.timeout_seconds)
     sessions = client()
-    session = sessions.kept if method in ("GET", "HEAD", "OPTIONS") and body is None else sessions.fresh
+    session = sessions.kept if method in ("GET", "HEAD", "OPTIONS") and upload is None else sessions.fresh
     try:
         async with patience:
             response = await session.request(
                 method,
                 yarl.URL(service.origin + target, encoded=True),
                 headers=headers,
-                data=None if body is None else patiently(body, patience),
+                data=None if upload is None else patiently(upload.read(), patience),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(connect=min(CONNECT_SECONDS, service.timeout_seconds)),
             )
     except TimeoutError as error:  # aiohttp's own are kinds of it
-        raise UpstreamError("timeout", 504, error) from error
+        raise _failure(service, "timeout", 504, error) from error
     except aiohttp.ClientConnectorError as error:
-        raise UpstreamError("unreachable", 502, error) from error
+        raise _failure(service, "unreachable", 502, error) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise UpstreamError("bad-answer", 502, error) from error
+        raise _failure(service, "bad-answer", 502, error) from error
     if response.status < 200 or response.status > 599:
         response.close()
-        raise UpstreamError("bad-answer", 502, ValueError(f"status {response.status}"))
+        raise _failure(service, "bad-answer", 502, ValueError(f"status {response.status}"))
     return response
 
 
@@ -191,56 +205,18 @@ def headers_of(response: aiohttp.ClientResponse) -> Iterable[tuple[str, str]]:
     return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
 
 
-class Download:
-    """The body of a response as it comes: an iterator that is closed at its end, by Django, or by `end`.
+async def next_part(service: Service, response: aiohttp.ClientResponse, silence_seconds: float | None) -> bytes:
+    """Return the next part of a response's body, b"" at its end. Raises UpstreamError.
 
-    `silence_seconds` is how long the UI may send nothing; None for ever, as for server-sent events. `on_close` is
-    called once.
+    `silence_seconds` is how long the UI may send nothing; None for ever.
     """
-
-    def __init__(
-        self, response: aiohttp.ClientResponse, silence_seconds: float | None, on_close: Callable[[], None]
-    ) -> None:
-        self._response = response
-        self._silence_seconds = silence_seconds
-        self._on_close: Callable[[], None] | None = on_close
-        self._loop = asyncio.get_running_loop()
-
-    def __aiter__(self) -> Download:
-        return self
-
-    async def __anext__(self) -> bytes:
-        """Return the next part. Raises UpstreamError when the UI breaks off or falls silent."""
-        try:
-            async with asyncio.timeout(self._silence_seconds):
-                part = await self._response.content.readany()
-        except TimeoutError as error:
-            self._close()
-            raise UpstreamError("timeout", 504, error) from error
-        except (aiohttp.ClientError, OSError) as error:
-            self._close()
-            raise UpstreamError("broken-off", 502, error) from error
-        except BaseException:
-            self._close()
-            raise
-        if not part:
-            self._close()
-            raise StopAsyncIteration
-        return part
-
-    def close(self) -> None:
-        """Break off, if the end has not come; Django calls this from a thread."""
-        if self._on_close is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._close)
-
-    __del__ = close
-
-    def _close(self) -> None:
-        on_close, self._on_close = self._on_close, None
-        if on_close is not None:
-            # at the end of the body its connection has been given back; before it, nobody else can use it
-            self._response.close()
-            on_close()
+    try:
+        async with asyncio.timeout(silence_seconds):
+            return await response.content.readany()
+    except TimeoutError as error:
+        raise _failure(service, "timeout", 504, error) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise _failure(service, "broken-off", 502, error) from error
 
 
 async def open_websocket(
@@ -260,10 +236,10 @@ async def open_websocket(
             )
     except aiohttp.WSServerHandshakeError as error:
         status = error.status if 400 <= error.status < 500 else 502
-        raise UpstreamError("refused", status, error) from error
+        raise _failure(service, "refused", status, error) from error
     except TimeoutError as error:
-        raise UpstreamError("timeout", 504, error) from error
+        raise _failure(service, "timeout", 504, error) from error
     except aiohttp.ClientConnectorError as error:
-        raise UpstreamError("unreachable", 502, error) from error
+        raise _failure(service, "unreachable", 502, error) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise UpstreamError("bad-answer", 502, error) from error
+        raise _failure(service, "bad-answer", 502, error) from error

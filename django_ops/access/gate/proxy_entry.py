@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -13,11 +15,16 @@ from django_ops.access.gate import people
 from django_ops.access.gate.auth import known_host, note
 from django_ops.access.gate.decision import Ask, Decision, Person, Reason, decide, own_origins
 from django_ops.access.gate.proxy_headers import Front
+from django_ops.access.gate.proxy_watch import watched
 from django_ops.access.gate.registry import Service
 from django_ops.conf import conf
 from django_ops.guard.trust import client_address, networks_of
 
 logger = logging.getLogger("django_ops.access.gate")
+
+
+#: Nobody is asked for more often than this, even where nothing is to be remembered.
+_SHORTEST_SECONDS = 1.0
 
 
 class Entry(NamedTuple):
@@ -64,6 +71,11 @@ async def admit(request: ASGIRequest, service: Service, *, is_websocket: bool = 
         decision = Decision(403, Reason.UNAVAILABLE)
     note(request, service, person, decision)
     return Entry(request, service, ask, person, decision)
+
+
+def watch(entry: Entry, end: Callable[[], None]) -> AbstractContextManager[None]:
+    """Call `end` within OPS_GATE_CACHE_SECONDS after the person could not open the service any more."""
+    return watched(entry.key, entry.may_stay, end, max(conf.OPS_GATE_CACHE_SECONDS, _SHORTEST_SECONDS))
 
 
 def _ask_of(request: ASGIRequest, *, is_websocket: bool) -> Ask:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django_ops.access.gate.proxy_paths import public_location, public_path, public_refresh
 from django_ops.access.gate.registry import Service
@@ -74,7 +74,7 @@ class Cookie(NamedTuple):
 
     name: str
     value: str
-    attributes: dict[str, str | bool]  # by the names of http.cookies.Morsel
+    attributes: dict[str, Any]  # by the names of http.cookies.Morsel
 
 
 class Answer(NamedTuple):
@@ -205,7 +205,7 @@ def _set_cookie(header: str, service: Service, *, is_secure: bool) -> Iterator[C
         return
     if name.lower().startswith("__host-"):  # such a cookie is for the whole site, or it is none
         return
-    attributes: dict[str, str | bool] = {"path": service.prefix}
+    attributes: dict[str, Any] = {"path": service.prefix}
     for part in rest:
         key, _, content = (piece.strip(" \t") for piece in part.partition("="))
         attributes.update(_attribute(key.lower(), content, service))
@@ -214,7 +214,7 @@ def _set_cookie(header: str, service: Service, *, is_secure: bool) -> Iterator[C
     yield Cookie(name, value, attributes)
 
 
-def _attribute(key: str, content: str, service: Service) -> dict[str, str | bool]:
+def _attribute(key: str, content: str, service: Service) -> dict[str, Any]:
     """Return an attribute of a cookie as it may stay; `Domain` may not, or the cookie would reach other hosts."""
     if key == "path" and _PATH_ATTRIBUTE.fullmatch(content):
         return {"path": public_path(service, content)}
