@@ -1,7 +1,8 @@
-"""The endpoints by name; `include("django_ops.urls")` lets users with a permission open `/metrics` as well."""
+"""The endpoints by name; `include("django_ops.urls")` lets users with a permission open `/metrics` and the UIs."""
 
 from django.urls import path
 
+from django_ops.access.gate import urls as gate
 from django_ops.conf import conf
 from django_ops.health.endpoints import livez, readyz
 from django_ops.metrics.endpoint import metrics
@@ -11,4 +12,5 @@ urlpatterns = [
     path(conf.OPS_READYZ_PATH.lstrip("/") or "readyz", readyz, name="ops-readyz"),
     # the name that dashboards leave out of their panels
     path(conf.OPS_METRICS_PATH.lstrip("/") or "metrics", metrics, name="prometheus-django-metrics"),
+    *gate.patterns(),
 ]

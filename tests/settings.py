@@ -7,6 +7,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django_ops",
+    "django_ops.access.gate",
     "django_ops.passwords",
 ]
 MIDDLEWARE = ["django_ops.middleware.OpsMiddleware"]
