@@ -51,12 +51,15 @@ class Memory:
             self._generation += 1
             self._known.clear()
 
-    def find(self, claim: Claim, service: Service) -> Person | None:
-        """Return what is remembered, or look it up. Raises what the database and the back ends raise."""
+    def find(self, claim: Claim, service: Service, *, afresh: bool = False) -> Person | None:
+        """Return what is remembered, or look it up; with `afresh`, look it up in any case.
+
+        Raises what the database and the back ends raise.
+        """
         now = monotonic()  # before the look-up: what is true then is old afterwards
         key = (claim, service)
         known = self._known.get(key)
-        if known is not None and now < known[0]:
+        if known is not None and now < known[0] and not afresh:
             return known[1]
         generation = self._generation
         person = look_up(claim, service)
@@ -72,17 +75,17 @@ class Memory:
 memory = Memory()
 
 
-def find(cookies: Mapping[str, str], service: Service) -> Person | None:
+def find(cookies: Mapping[str, str], service: Service, *, afresh: bool = False) -> Person | None:
     """Return whose session the cookies name, and what they may do with `service`; None for nobody.
 
-    Writes nothing: a session is neither renewed nor ended by the gate. Raises what the session store, the database and
-    the back ends raise.
+    Writes nothing: a session is neither renewed nor ended by the gate. With `afresh`, nothing remembered counts. Raises
+    what the session store, the database and the back ends raise.
     """
     session_key = cookies.get(settings.SESSION_COOKIE_NAME)
     if not session_key:
         return None
     claim = claim_of(_store(settings.SESSION_ENGINE)(session_key))
-    return None if claim is None else memory.find(claim, service)
+    return None if claim is None else memory.find(claim, service, afresh=afresh)
 
 
 #: The same, for a view or a middleware under ASGI, whose request has its own thread for the database.
@@ -90,10 +93,13 @@ afind = sync_to_async(find, thread_sensitive=True)
 
 
 def find_again(cookies: Mapping[str, str], service: Service) -> Person | None:
-    """The same, for what outlives its request, as a websocket does: leaves no unusable database connection behind."""
+    """The same afresh, for what outlives its request, as a websocket does: it may not live on what is remembered.
+
+    Leaves no unusable database connection behind.
+    """
     close_old_connections()
     try:
-        return find(cookies, service)
+        return find(cookies, service, afresh=True)
     finally:
         close_old_connections()
 

@@ -53,6 +53,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 async def server_sent(request: web.Request) -> web.StreamResponse:
     """Send an event, and then one each 50 ms, or after `seconds`."""
+    events["events began"] += 1
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     try:
