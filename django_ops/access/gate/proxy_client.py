@@ -232,7 +232,7 @@ async def open_websocket(
                 timeout=aiohttp.ClientWSTimeout(ws_close=FAREWELL_SECONDS),
                 heartbeat=HEARTBEAT_SECONDS,
                 autoclose=False,
-                max_msg_size=service.max_body_bytes,
+                max_msg_size=service.max_body_bytes + 1,  # aiohttp refuses one of just this size
             )
     except aiohttp.WSServerHandshakeError as error:
         status = error.status if 400 <= error.status < 500 else 502
