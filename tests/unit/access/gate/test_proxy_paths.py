@@ -28,7 +28,6 @@ KEEPING, STRIPPING = service(), service(keep_prefix=False)
         ("/ops/flower/", "", "/ops/flower/"),
         ("/ops/flower/tasks", "limit=10&q=a%20b", "/ops/flower/tasks?limit=10&q=a%20b"),
         ("/ops/flower/queue/a%2Fb", "", "/ops/flower/queue/a%2Fb"),
-        ("/ops/flower/a//b/", "", "/ops/flower/a//b/"),
         ("/ops/flower/...", "", "/ops/flower/..."),
         ("/ops/flower/.well-known/x", "", "/ops/flower/.well-known/x"),
         ("/ops/flower/%E2%82%AC", "", "/ops/flower/%E2%82%AC"),
@@ -78,25 +77,28 @@ def test_upstream_target__refuses_what_is_outside_of_the_prefix(path):
         "..%2fgrafana/", "..%2Fgrafana/", "%2e%2e%2fgrafana/", "a%2f..%2fb",
         "..\\grafana", "..%5cgrafana", "%2e%2e%5cgrafana", "a\\..\\b",
         "%252e%252e/grafana/", "%252e%252e%252fgrafana", "%25252e%25252e/grafana/",
+        "%2%65%2%65/grafana/", "a%2%66..%2%66b", "%2%65.%2F",
         "..;/grafana/", "..;a=b/grafana/", ".;/x", "%2e%2e%3b/grafana/",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("of", [KEEPING, STRIPPING], ids=["keeping", "stripping"])
 def test_upstream_target__refuses_dot_segments(of, rest):
-    with pytest.raises(UnsafePathError, match="dot segment"):
+    with pytest.raises(UnsafePathError):
         upstream_target(of, f"/ops/flower/{rest}", "")
 
 
-@pytest.mark.parametrize("rest", ["/", "/evil.example/", "\\evil.example", "%2fevil.example", "%5cevil", "%252fevil"])
+@pytest.mark.parametrize(
+    "rest", ["/", "/evil.example/", "\\evil.example", "%2fevil.example", "%5cevil", "%252fevil", "%2%66evil"]
+)
 @pytest.mark.parametrize("of", [KEEPING, STRIPPING], ids=["keeping", "stripping"])
 def test_upstream_target__refuses_two_slashes_where_a_host_could_follow(of, rest):
-    with pytest.raises(UnsafePathError, match="two slashes"):
+    with pytest.raises(UnsafePathError):
         upstream_target(of, f"/ops/flower/{rest}", "")
 
 
 @pytest.mark.parametrize("rest", ["a%00", "%0d%0aHost:x", "%0a", "%7f", "a%250ab", "%09"])
 def test_upstream_target__refuses_encoded_control_characters(rest):
-    with pytest.raises(UnsafePathError, match="control character"):
+    with pytest.raises(UnsafePathError):
         upstream_target(KEEPING, f"/ops/flower/{rest}", "")
 
 
@@ -110,13 +112,13 @@ def test_upstream_target__refuses_characters_that_must_be_encoded(character):
 
 @pytest.mark.parametrize(("rest", "query"), [("#", ""), ("a#/../b", ""), ("", "a#b"), ("a?b", "")])
 def test_upstream_target__refuses_a_fragment(rest, query):
-    with pytest.raises(UnsafePathError, match="fragment"):
+    with pytest.raises(UnsafePathError, match="agree"):
         upstream_target(KEEPING, f"/ops/flower/{rest}", query)
 
 
 def test_upstream_target__refuses_what_is_encoded_without_end():
     with pytest.raises(UnsafePathError, match="too often"):
-        upstream_target(KEEPING, "/ops/flower/%" + "25" * 20 + "2e", "")
+        upstream_target(KEEPING, "/ops/flower/%" + "25" * 20 + "41", "")
 
 
 @given(st.text(alphabet="./\\%25efcEFC;a#?", max_size=24))
