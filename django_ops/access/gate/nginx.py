@@ -206,6 +206,7 @@ def _door(service: Service, every: Iterable[Service], auth_path: str, around: Su
             "    return 400;",
             "}",
             "satisfy all;",
+            "absolute_redirect off;",  # nginx would put its own port into it
             f"auth_request {auth_path}{service.name}/;",
             *(f"auth_request_set {ours} {theirs};" for ours, theirs in _answers(service)),
             f"error_page 401 = {_named(service)};",

@@ -1,0 +1,1 @@
+"""A small site with users, an admin and three UIs behind its gate, for nginx to ask."""

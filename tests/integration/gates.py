@@ -1,0 +1,296 @@
+"""A real nginx with the gate's own configuration, a real gunicorn that it asks, and UIs that tell what they got."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from tests.contract.nginxes import program, readable_directory
+from tests.integration.services import HOST, free_port, running, wait_until
+
+ROOT = Path(__file__).parents[2]
+NAME = "ops.example.com"
+#: For how long a UI listens for more on a connection that it has answered: for what was smuggled behind a request.
+_LISTEN_SECONDS = 0.05
+#: How long a client waits for what may never come.
+_SILENCE_SECONDS = 0.4
+
+
+class Upstream(socketserver.ThreadingTCPServer):
+    """A UI that keeps every byte that it gets, and answers by its path."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__((HOST, 0), _Connection)
+        self.received: list[bytearray] = []  # one entry for each connection
+        self.open_connections = 0
+        self.port: int = self.server_address[1]
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{HOST}:{self.port}"
+
+    def take(self) -> bytes:
+        """Return all that came since the last time, when nothing more can come."""
+        wait_until(lambda: self.open_connections == 0, "the UI's connections are closed", 5)
+        taken = b"\n====\n".join(bytes(data) for data in self.received)
+        self.received.clear()
+        return taken
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    server: Upstream
+
+    def handle(self) -> None:
+        data = bytearray()
+        self.server.open_connections += 1
+        self.server.received.append(data)
+        try:
+            head, body = self._read(data)
+            self.request.sendall(_answer(self.server, head, body))
+            self.request.settimeout(_LISTEN_SECONDS)
+            while part := self.request.recv(65536):
+                data += part
+        except OSError:
+            pass
+        finally:
+            self.server.open_connections -= 1
+
+    def _read(self, data: bytearray) -> tuple[bytes, bytes]:
+        while b"\r\n\r\n" not in data and (part := self.request.recv(65536)):
+            data += part
+        head = bytes(data).partition(b"\r\n\r\n")[0]
+        lines = head.lower().split(b"\r\n")[1:]
+        length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0)
+        while len(data) < len(head) + 4 + length and (part := self.request.recv(65536)):
+            data += part
+        return head, bytes(data[len(head) + 4 :])
+
+
+def _answer(server: Upstream, head: bytes, body: bytes) -> bytes:
+    """What the UI says: an echo, with the headers that the query asks for as `h=Name:value`, separated by &."""
+    method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+    target = rest.rpartition(" ")[0]
+    status, extra = 200, []
+    for part in target.partition("?")[2].split("&"):
+        key, _, value = part.partition("=")
+        if key == "status":
+            status = int(value)
+        elif key == "h":
+            name, _, content = unquote(value).replace("PORT", str(server.port)).partition(":")
+            extra.append(f"{name}: {content}")
+    pairs = [line.decode("latin-1").partition(": ") for line in head.split(b"\r\n")[1:]]
+    content = {
+        "target": target,
+        "method": method,
+        "headers": {name.lower(): value for name, _, value in pairs},
+        "body": body.decode("latin-1"),
+    }
+    text = json.dumps(content).encode()
+    lines = [f"HTTP/1.1 {status} Whatever", "Content-Type: application/json", "Connection: close", *extra]
+    return "\r\n".join([*lines, f"Content-Length: {len(text)}", "", ""]).encode() + text
+
+
+class Answer(NamedTuple):
+    """What a client got."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        """The body, which must be JSON."""
+        return json.loads(self.body)
+
+
+class Gate:
+    """An nginx, a gunicorn and UIs that run."""
+
+    def __init__(
+        self, directory: Path, upstreams: dict[str, Upstream], environment: Mapping[str, str], sessions: dict[str, str]
+    ) -> None:
+        self.directory, self.upstreams, self.environment, self.sessions = directory, upstreams, environment, sessions
+        self.django_port, self.port = free_port(), 0
+        self.log = directory / "gunicorn" / "output.log"
+
+    @contextmanager
+    def nginx(self, weaker: Mapping[str, str] | None = None) -> Iterator[Gate]:
+        """Run an nginx before the same Django and the same UIs.
+
+        Each key of `weaker` is a regular expression that must be found in its configuration, and its value what takes
+        its place.
+        """
+        made = copy(self)
+        made.port = free_port()
+        directory = self.directory / f"nginx-{made.port}"
+        directory.mkdir()
+        directory.chmod(0o777)  # its workers may be of another user
+        for name, text in _configuration(made, directory, weaker or {}).items():
+            (directory / name).write_text(text)
+        command = [program(), "-e", "stderr", "-c", str(directory / "nginx.conf")]
+        with running(command, directory, lambda: _livez(made.port)):
+            yield made
+
+    def ask(self, path: str, method: str = "GET", body: bytes | None = None, *, by: str = "", **headers: str) -> Answer:
+        """Send one request; `by` is who is signed in, underscores in names of headers are dashes."""
+        sent = {"Host": NAME, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        if by:
+            cookies = [f"sessionid={self.sessions[by]}", *([sent["Cookie"]] if "Cookie" in sent else [])]
+            sent["Cookie"] = "; ".join(cookies)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=15)
+        try:
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def send(self, request: bytes) -> bytes:
+        """Send bytes as they are, and return all that comes until the connection is closed or silent."""
+        answer = b""
+        with socket.create_connection((HOST, self.port), timeout=_SILENCE_SECONDS) as connection:
+            try:
+                connection.sendall(request)
+                while part := connection.recv(65536):
+                    answer += part
+            except OSError:
+                pass
+        return answer
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of Django on the site, and return what it printed."""
+        return subprocess.run(
+            [sys.executable, "-m", "django", *arguments],
+            cwd=ROOT, env=dict(self.environment), check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+
+    def taken(self) -> dict[str, bytes]:
+        """Return what each UI got since the last time; those that got nothing are left out."""
+        found = {name: upstream.take() for name, upstream in self.upstreams.items()}
+        return {name: data for name, data in found.items() if data}
+
+
+@contextmanager
+def upstreams(*names: str) -> Iterator[dict[str, Upstream]]:
+    """Run UIs with these names."""
+    with ExitStack() as stack:
+        found = {}
+        for name in names:
+            found[name] = server = stack.enter_context(Upstream())
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+            stack.callback(server.shutdown)
+        yield found
+
+
+@contextmanager
+def site(services: Mapping[str, Mapping[str, Any]], **variables: str) -> Iterator[Gate]:
+    """Run the UIs, and a gunicorn that knows them and its users; `Gate.nginx` is to follow.
+
+    An entry of `services` without "upstream" gets a UI of its own. The users are told of in `gate_site.people`.
+    """
+    with ExitStack() as stack:
+        directory = stack.enter_context(readable_directory())
+        own = stack.enter_context(upstreams(*(name for name, entry in services.items() if "upstream" not in entry)))
+        entries = {
+            name: {"upstream": own[name].url, **entry} if name in own else entry for name, entry in services.items()
+        }
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "DJANGO_SETTINGS_MODULE": "tests.integration.gate_site.settings",
+            "TEST_DATABASE": str(directory / "db.sqlite3"),
+            "TEST_SERVICES": json.dumps(entries),
+            **variables,
+        }
+        environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        people = subprocess.run(
+            [sys.executable, "-m", "tests.integration.gate_site.people",
+             *(f"view_{name}" for name in services if name != "closed")],
+            cwd=ROOT, env=environment, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        made = Gate(directory, own, environment, json.loads(people.stdout))
+        stack.enter_context(_gunicorn(made))
+        yield made
+
+
+@contextmanager
+def _gunicorn(made: Gate) -> Iterator[None]:
+    directory = made.directory / "gunicorn"
+    directory.mkdir()
+    command = [
+        str(Path(sys.executable).with_name("gunicorn")), "django.core.wsgi:get_wsgi_application()",
+        "--worker-class", "gthread", "--threads", "4", "--bind", f"{HOST}:{made.django_port}", "--chdir", str(ROOT),
+        "--no-control-socket",
+    ]  # fmt: skip
+    with running(command, directory, lambda: _livez(made.django_port), environment=made.environment):
+        yield
+
+
+def _livez(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+_NGINX = """\
+daemon off;
+pid {directory}/nginx.pid;
+error_log stderr warn;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    include {directory}/http.conf;
+    server {{
+        listen {address} default_server;
+        include {directory}/server.conf;
+        location / {{
+            proxy_pass http://{application};
+            proxy_set_header Host $ops_gate_host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+        }}
+    }}
+}}
+"""
+
+
+def _configuration(made: Gate, directory: Path, weaker: Mapping[str, str]) -> dict[str, str]:
+    application = f"{HOST}:{made.django_port}"
+    texts = {
+        "nginx.conf": _NGINX.format(directory=directory, address=f"{HOST}:{made.port}", application=application),
+        "http.conf": made.manage("ops_gate_nginx", "http"),
+        "server.conf": made.manage("ops_gate_nginx", "server", "--application", f"http://{application}"),
+    }
+    for pattern, instead in weaker.items():
+        found = 0
+        for name, text in texts.items():
+            texts[name], count = re.subn(pattern, instead, text)
+            found += count
+        assert found, f"{pattern} is not in the configuration"
+    return texts
