@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from tests.integration import services
+from tests.integration.gate_fixtures import gate, gate_site, running_gate  # noqa: F401 - fixtures
 from tests.integration.proxy_site.fixtures import proxy_site  # noqa: F401 - a fixture
 from tests.integration.services import Memcached, MissingProgramError, PostgreSQL, Redis
 from tests.integration.site.fixtures import site  # noqa: F401 - a fixture
