@@ -6,7 +6,17 @@ from importlib import import_module
 
 from django_ops.checks.table import TABLE, Mistake, register
 
-_MODULES = ("settings", "middleware", "logs", "metrics", "proxies", "readiness", "passwords")
+_MODULES = (
+    "settings",
+    "middleware",
+    "logs",
+    "metrics",
+    "proxies",
+    "readiness",
+    "passwords",
+    "gate",
+    "gate_deployment",
+)
 
 
 def mistakes() -> list[Mistake]:
