@@ -98,6 +98,7 @@ def _session(*, force_close: bool) -> aiohttp.ClientSession:
 
 
 async def _refuse_redirect(session: object, context: object, redirect: aiohttp.TraceRequestRedirectParams) -> None:
+    redirect.response.close()
     raise aiohttp.TooManyRedirects(redirect.response.request_info, redirect.response.history)
 
 

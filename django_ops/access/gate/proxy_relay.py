@@ -114,15 +114,23 @@ class Relay:
 
     async def _take_leave(self, ending: Ending) -> None:
         reason = ending.reason.encode()[:_LONGEST_REASON_BYTES]
-        if ending.by != CLIENT:
-            message = {"type": "websocket.close", "code": ending.code_for(CLIENT)}
-            try:
-                async with asyncio.timeout(FAREWELL_SECONDS):
-                    await self._send({**message, "reason": reason.decode(errors="ignore")})
-            except (OSError, RuntimeError):  # it has gone meanwhile; servers differ in how they say so
-                pass
+        try:
+            if ending.by != CLIENT:
+                await self._close_client(ending.code_for(CLIENT), reason)
+        finally:
+            await self._close_upstream(ending.code_for(UPSTREAM), reason)
+
+    async def _close_client(self, code: int, reason: bytes) -> None:
+        message = {"type": "websocket.close", "code": code, "reason": reason.decode(errors="ignore")}
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._send(message)
+        except (OSError, RuntimeError):  # it has gone meanwhile; servers differ in how they say so
+            pass
+
+    async def _close_upstream(self, code: int, reason: bytes) -> None:
         try:
             async with asyncio.timeout(2 * FAREWELL_SECONDS):
-                await self._upstream.close(code=ending.code_for(UPSTREAM), message=reason)
+                await self._upstream.close(code=code, message=reason)
         except (OSError, RuntimeError):
             pass
