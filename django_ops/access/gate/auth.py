@@ -119,14 +119,14 @@ def known_host(request: HttpRequest) -> str:
     """Return the host and port that the client named, as `request.get_host` does; "" for one not in ALLOWED_HOSTS."""
     try:
         return request.get_host()
-    except DisallowedHost:
+    except (DisallowedHost, ImproperlyConfigured):  # the latter from a SECURE_PROXY_SSL_HEADER that is no pair
         return ""
 
 
 def _scheme(request: HttpRequest) -> str:
     try:
         return str(request.scheme)
-    except ImproperlyConfigured:  # SECURE_PROXY_SSL_HEADER is no pair
+    except ImproperlyConfigured:
         return "http"
 
 
