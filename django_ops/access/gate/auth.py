@@ -17,7 +17,7 @@ from django.core.exceptions import DisallowedHost, ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 
 from django_ops.access.gate import people
-from django_ops.access.gate.decision import Ask, Decision, Person, Reason, decide, own_origins
+from django_ops.access.gate.decision import SAFE_METHODS, Ask, Decision, Person, Reason, decide, own_origins
 from django_ops.access.gate.registry import Service, services
 from django_ops.access.gate.sign_in import sign_in_url
 from django_ops.conf import conf
@@ -65,8 +65,10 @@ def judge(request: HttpRequest, service: Service) -> Decision:
     else:
         try:
             person = people.find(request.COOKIES, service)
+            ask = ask_of(request)
             # nginx could not end an open websocket when its user signs out
-            decision = decide(replace(service, websocket=False), person, ask_of(request))
+            known = replace(service, websocket=False) if ask.is_websocket else service
+            decision = decide(known, person, ask)
         except Exception:
             logger.exception("The gate to %s stays shut, as sessions or users cannot be read.", service.name)
             decision = Decision(403, Reason.UNAVAILABLE)
@@ -104,13 +106,16 @@ def ask_of(request: HttpRequest) -> Ask:
     """Return what the client asks for, in nginx's words. A method that is missing is none that is safe."""
     meta: Mapping[str, Any] = request.META
     host = known_host(request)
+    method = meta.get("HTTP_X_ORIGINAL_METHOD", "")
+    is_websocket = "websocket" in meta.get("HTTP_X_ORIGINAL_UPGRADE", "").lower()
+    only_reads = method in SAFE_METHODS and not is_websocket  # then nobody looks at the origins
     return Ask(
-        method=meta.get("HTTP_X_ORIGINAL_METHOD", ""),
+        method=method,
         origin=meta.get("HTTP_ORIGIN", ""),
         sec_fetch_site=meta.get("HTTP_SEC_FETCH_SITE", ""),
         referer=meta.get("HTTP_REFERER", ""),
-        is_websocket="websocket" in meta.get("HTTP_X_ORIGINAL_UPGRADE", "").lower(),
-        own_origins=own_origins(_scheme(request), host, settings.CSRF_TRUSTED_ORIGINS),
+        is_websocket=is_websocket,
+        own_origins=() if only_reads else own_origins(_scheme(request), host, settings.CSRF_TRUSTED_ORIGINS),
         host_is_known=host != "",
     )
 
