@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from tests.integration.proxy_site.processes import Browser, Site, ask
@@ -236,6 +238,12 @@ def test_methods_pass(root, method):
 @pytest.mark.parametrize("code", [200, 201, 204, 304, 400, 401, 403, 404, 418, 500, 503])
 def test_the_status_comes_back(root, code):
     assert root.get(f"/ops/ui/status?code={code}").status == code
+
+
+def test_what_is_compressed_stays_so(root):
+    answer = root.get("/ops/ui/compressed")
+    assert answer.all("Content-Encoding") == ["gzip"]
+    assert gzip.decompress(answer.body) == b"small when compressed" * 100
 
 
 def test_an_error_of_the_ui_is_none_of_django(proxy_site, root):

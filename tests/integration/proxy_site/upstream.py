@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import socket
 import sys
@@ -154,6 +155,12 @@ async def redirect(request: web.Request) -> web.StreamResponse:
     return web.Response(status=302, headers={"Location": request.query["to"]})
 
 
+async def compressed(request: web.Request) -> web.StreamResponse:
+    """Send what has been compressed, whether or not the client takes it."""
+    body = gzip.compress(b"small when compressed" * 100)
+    return web.Response(body=body, headers={"Content-Encoding": "gzip"})
+
+
 async def status(request: web.Request) -> web.StreamResponse:
     """Answer with a status."""
     return web.Response(status=int(request.query["code"]))
@@ -213,7 +220,8 @@ async def command(request: web.Request, websocket: web.WebSocketResponse, text: 
 
 HANDLERS = {
     "stream": stream, "events": server_sent, "upload": upload, "slow": slow, "stall": stall, "broken": broken,
-    "hop": hop, "cookies": cookies, "redirect": redirect, "status": status, "told": told, "talk": talk,
+    "hop": hop, "cookies": cookies, "redirect": redirect, "status": status,
+    "compressed": compressed, "told": told, "talk": talk,
 }  # fmt: skip
 
 
