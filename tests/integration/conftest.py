@@ -28,22 +28,22 @@ _MISSING = re.compile(r"(?P<service>\S+) is not installed: (?P<remedy>apt-get in
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL with an empty database, for the whole test run."""
-    yield from _started(services.start_postgresql())
+    yield from started(services.start_postgresql())
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
     """A Redis, for the whole test run."""
-    yield from _started(services.start_redis())
+    yield from started(services.start_redis())
 
 
 @pytest.fixture(scope="session")
 def memcached() -> Iterator[Memcached]:
     """A memcached, for the whole test run."""
-    yield from _started(services.start_memcached())
+    yield from started(services.start_memcached())
 
 
-def _started(service: AbstractContextManager[Server]) -> Iterator[Server]:
+def started(service: AbstractContextManager[Server]) -> Iterator[Server]:
     try:
         server = service.__enter__()
     except MissingProgramError as error:
