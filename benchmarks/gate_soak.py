@@ -60,6 +60,7 @@ class Soak:
         self.session = session
         self.users = users
         self.results: Counter[str] = Counter()
+        self.listeners: list[asyncio.Task[None]] = []
 
     def url(self, path: str) -> str:
         return f"http://{HOST}:{self.site.port}/ops/ui/{path}"
@@ -75,9 +76,16 @@ class Soak:
                     self.url("talk"), headers=user.headers | {"Sec-Fetch-Site": "same-origin"}
                 )
                 await self.say(websocket, index)
+                self.listeners.append(asyncio.create_task(self.listen(websocket)))
                 return websocket
 
         return await asyncio.gather(*map(open_one, range(number)))
+
+    async def listen(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        """Read until the websocket ends; only so the pings of the server are answered."""
+        async for message in websocket:
+            self.results["last words" if message.data == "bye" else "wrong messages"] += 1
+        self.results[f"websocket closed with {websocket.close_code}"] += 1
 
     async def say(self, websocket: aiohttp.ClientWebSocketResponse, index: int) -> None:
         """Send a message, and wait for it to come back."""
@@ -123,8 +131,11 @@ class Soak:
         await self.send_requests(requests)
         seconds = time.monotonic() - started
         print(f"  {requests} requests in {seconds:.1f} s ({requests / seconds:.0f}/s): {await self.memory()}")
-        await asyncio.gather(*(self.say(websocket, index) for index, websocket in enumerate(opened)))
-        await asyncio.gather(*(websocket.close() for websocket in opened))
+        # the UI's echo is the last thing that is heard before it closes, as it is asked to
+        await asyncio.gather(*(websocket.send_str("bye") for websocket in opened))
+        await asyncio.gather(*(websocket.send_str("close 4000 done") for websocket in opened))
+        await asyncio.gather(*self.listeners)
+        self.listeners.clear()
 
     async def memory(self) -> Memory:
         return await asyncio.to_thread(Memory.of, self.site)
@@ -152,7 +163,12 @@ async def soak(site: Site, websockets: int, requests: int) -> int:
             after.append(await asyncio.to_thread(settled, site, idle_tasks))
             print(f"after:   {after[-1]}")
     print(", ".join(f"{count} {name}" for name, count in sorted(soaking.results.items())))
-    expected = {"status 200": 2 * requests + 200, "websocket messages": 4 * websockets}
+    expected = {
+        "status 200": 2 * requests + 200,
+        "websocket messages": 2 * websockets,
+        "last words": 2 * websockets,
+        "websocket closed with 4000": 2 * websockets,
+    }
     added_kib = after[1].resident_kib - after[0].resident_kib
     print(f"the second round added {added_kib} KiB; {MOST_ADDED_KIB} are allowed")
     return 0 if soaking.results == expected and added_kib < MOST_ADDED_KIB else 1

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 from urllib.parse import quote
 
+from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 
@@ -63,14 +64,21 @@ async def admit(request: ASGIRequest, service: Service, *, is_websocket: bool = 
     ask = Ask(request.method or "")
     try:
         ask = _ask_of(request, is_websocket=is_websocket)
-        find = people.afind_again if is_websocket else people.afind
-        person = await find(request.COOKIES, service)
+        person = await _person(request, service, is_websocket=is_websocket)
         decision = decide(service, person, ask)
     except Exception:
         logger.exception("The gate to %s stays shut, as sessions or users cannot be read.", service.name)
         decision = Decision(403, Reason.UNAVAILABLE)
     note(request, service, person, decision)
     return Entry(request, service, ask, person, decision)
+
+
+async def _person(request: ASGIRequest, service: Service, *, is_websocket: bool) -> Person | None:
+    if not is_websocket:
+        return await people.afind(request.COOKIES, service)
+    # a thread of its own, as Django gives each request: many handshakes must not keep those waiting who are asked again
+    async with ThreadSensitiveContext():
+        return await people.afind_again(request.COOKIES, service)
 
 
 def watch(entry: Entry, end: Callable[[], None]) -> AbstractContextManager[None]:

@@ -13,8 +13,9 @@ logger = logging.getLogger("django_ops.access.gate")
 #: Ends something that is open; is not asked twice.
 End = Callable[[], None]
 
-#: Of the time within which what is open must end, this is left for the question itself.
-_SHARE_OF_WAITING = 0.8
+#: Of the time within which what is open must end, the share that passes before the question is asked. The rest is
+#: for the answer: it must not be missed because many are asked for at once, or the machine is busy.
+_SHARE_OF_WAITING = 0.5
 
 
 class _Watch:
