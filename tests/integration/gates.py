@@ -7,104 +7,22 @@ import json
 import os
 import re
 import socket
-import socketserver
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from tests.contract.nginxes import program, readable_directory
-from tests.integration.services import HOST, free_port, running, wait_until
+from tests.integration.gate_upstreams import Upstream, upstreams
+from tests.integration.services import HOST, free_port, running
 
 ROOT = Path(__file__).parents[2]
 NAME = "ops.example.com"
-#: For how long a UI listens for more on a connection that it has answered: for what was smuggled behind a request.
-_LISTEN_SECONDS = 0.05
 #: How long a client waits for what may never come.
 _SILENCE_SECONDS = 0.4
-
-
-class Upstream(socketserver.ThreadingTCPServer):
-    """A UI that keeps every byte that it gets, and answers by its path."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__((HOST, 0), _Connection)
-        self.received: list[bytearray] = []  # one entry for each connection
-        self.open_connections = 0
-        self.port: int = self.server_address[1]
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://{HOST}:{self.port}"
-
-    def take(self) -> bytes:
-        """Return all that came since the last time, when nothing more can come."""
-        wait_until(lambda: self.open_connections == 0, "the UI's connections are closed", 5)
-        taken = b"\n====\n".join(bytes(data) for data in self.received)
-        self.received.clear()
-        return taken
-
-
-class _Connection(socketserver.BaseRequestHandler):
-    server: Upstream
-
-    def handle(self) -> None:
-        data = bytearray()
-        self.server.open_connections += 1
-        self.server.received.append(data)
-        try:
-            head, body = self._read(data)
-            self.request.sendall(_answer(self.server, head, body))
-            self.request.settimeout(_LISTEN_SECONDS)
-            while part := self.request.recv(65536):
-                data += part
-        except OSError:
-            pass
-        finally:
-            self.server.open_connections -= 1
-
-    def _read(self, data: bytearray) -> tuple[bytes, bytes]:
-        while b"\r\n\r\n" not in data and (part := self.request.recv(65536)):
-            data += part
-        head = bytes(data).partition(b"\r\n\r\n")[0]
-        lines = head.lower().split(b"\r\n")[1:]
-        length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0)
-        while len(data) < len(head) + 4 + length and (part := self.request.recv(65536)):
-            data += part
-        return head, bytes(data[len(head) + 4 :])
-
-
-def _answer(server: Upstream, head: bytes, body: bytes) -> bytes:
-    """What the UI says: an echo, with the headers that the query asks for as `h=Name:value`, separated by &."""
-    method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-    target = rest.rpartition(" ")[0]
-    status, extra = 200, []
-    for part in target.partition("?")[2].split("&"):
-        key, _, value = part.partition("=")
-        if key == "status":
-            status = int(value)
-        elif key == "h":
-            name, _, content = unquote(value).replace("PORT", str(server.port)).partition(":")
-            extra.append(f"{name}: {content}")
-    pairs = [line.decode("latin-1").partition(": ") for line in head.split(b"\r\n")[1:]]
-    content = {
-        "target": target,
-        "method": method,
-        "headers": {name.lower(): value for name, _, value in pairs},
-        "body": body.decode("latin-1"),
-    }
-    text = json.dumps(content).encode()
-    lines = [f"HTTP/1.1 {status} Whatever", "Content-Type: application/json", "Connection: close", *extra]
-    return "\r\n".join([*lines, f"Content-Length: {len(text)}", "", ""]).encode() + text
 
 
 class Answer(NamedTuple):
@@ -127,7 +45,7 @@ class Gate:
     ) -> None:
         self.directory, self.upstreams, self.environment, self.sessions = directory, upstreams, environment, sessions
         self.django_port, self.port = free_port(), 0
-        self.log = directory / "gunicorn" / "output.log"
+        self.log = directory / "django" / "output.log"
 
     @contextmanager
     def nginx(self, weaker: Mapping[str, str] | None = None) -> Iterator[Gate]:
@@ -186,21 +104,27 @@ class Gate:
         return {name: data for name, data in found.items() if data}
 
 
-@contextmanager
-def upstreams(*names: str) -> Iterator[dict[str, Upstream]]:
-    """Run UIs with these names."""
-    with ExitStack() as stack:
-        found = {}
-        for name in names:
-            found[name] = server = stack.enter_context(Upstream())
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-            stack.callback(server.shutdown)
-        yield found
+def _gunicorn(port: int) -> list[str]:
+    return [
+        str(Path(sys.executable).with_name("gunicorn")), "django.core.wsgi:get_wsgi_application()",
+        "--worker-class", "gthread", "--threads", "4", "--bind", f"{HOST}:{port}", "--chdir", str(ROOT),
+        "--no-control-socket",
+    ]  # fmt: skip
+
+
+def uvicorn(port: int, *options: str) -> list[str]:
+    """Return the command of an ASGI server."""
+    return [
+        sys.executable, "-m", "uvicorn", "--factory", "django.core.asgi:get_asgi_application", "--host", HOST,
+        "--port", str(port), "--lifespan", "off", *options,
+    ]  # fmt: skip
 
 
 @contextmanager
-def site(services: Mapping[str, Mapping[str, Any]], **variables: str) -> Iterator[Gate]:
-    """Run the UIs, and a gunicorn that knows them and its users; `Gate.nginx` is to follow.
+def site(
+    services: Mapping[str, Mapping[str, Any]], *, server: Callable[[int], list[str]] = _gunicorn, **variables: str
+) -> Iterator[Gate]:
+    """Run the UIs, and a server that knows them and its users; `Gate.nginx` is to follow.
 
     An entry of `services` without "upstream" gets a UI of its own. The users are told of in `gate_site.people`.
     """
@@ -225,19 +149,14 @@ def site(services: Mapping[str, Mapping[str, Any]], **variables: str) -> Iterato
             cwd=ROOT, env=environment, check=True, capture_output=True, text=True,
         )  # fmt: skip
         made = Gate(directory, own, environment, json.loads(people.stdout))
-        stack.enter_context(_gunicorn(made))
+        stack.enter_context(_running(made, server(made.django_port)))
         yield made
 
 
 @contextmanager
-def _gunicorn(made: Gate) -> Iterator[None]:
-    directory = made.directory / "gunicorn"
+def _running(made: Gate, command: list[str]) -> Iterator[None]:
+    directory = made.directory / "django"
     directory.mkdir()
-    command = [
-        str(Path(sys.executable).with_name("gunicorn")), "django.core.wsgi:get_wsgi_application()",
-        "--worker-class", "gthread", "--threads", "4", "--bind", f"{HOST}:{made.django_port}", "--chdir", str(ROOT),
-        "--no-control-socket",
-    ]  # fmt: skip
     with running(command, directory, lambda: _livez(made.django_port), environment=made.environment):
         yield
 
