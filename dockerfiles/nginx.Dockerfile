@@ -75,7 +75,8 @@ RUN --mount=type=tmpfs,target=/tmp DJANGO_VAR_DIR=/tmp/var python /opt/django-op
 # === to here ===
 
 FROM site AS www
-RUN --mount=type=tmpfs,target=/tmp DJANGO_VAR_DIR=/tmp/var python /opt/django-ops/app/prepare.py www /srv/www
+RUN --mount=type=tmpfs,target=/tmp DJANGO_VAR_DIR=/tmp/var OPS_GATE_MODE=nginx \
+    python /opt/django-ops/app/prepare.py www /srv/www
 
 FROM ${NGINX_IMAGE} AS nginx
 USER 0:0

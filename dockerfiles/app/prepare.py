@@ -1,7 +1,7 @@
 """What is done once, while the image is built: static files, bytecode, and the checks that a broken site fails.
 
 prepare.py site        in the application's image
-prepare.py www TARGET  for nginx's image: the static files with compressed copies, and where they are served
+prepare.py www TARGET  for nginx's image: the static files with compressed copies, where they are served, and the gate
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def make_readable(folder: Path) -> None:
 def prepare_www(target: Path) -> None:
     """Copy the collected files to `target`/static, with a .gz beside each that gains by it.
 
-    `target`/prefix holds the path of STATIC_URL, which nginx serves them at.
+    `target`/prefix holds the path of STATIC_URL, which nginx serves them at; `target`/gate its part of the gate.
     """
     os.environ.setdefault("DJANGO_SECRET_KEY", secrets.token_urlsafe(50))
     from django.conf import settings
@@ -114,7 +114,26 @@ def prepare_www(target: Path) -> None:
     for file in sorted(static.rglob("*")):
         if file.is_file():
             compress(file)
+    write_gate(target / "gate")
     make_readable(target)
+
+
+def write_gate(target: Path) -> None:
+    """Write nginx's part of the gate, http.conf and server.conf, where the project has internal UIs behind nginx."""
+    import django
+    from django.core.management import call_command
+
+    from django_ops.conf import conf
+
+    if conf.OPS_GATE_MODE != "nginx":
+        return
+    django.setup()
+    target.mkdir()
+    # what site.conf calls the application and the scheme that the client came by
+    names = {"application": "$application", "scheme": "$forwarded_proto"}
+    for part in ("http", "server"):
+        with (target / f"{part}.conf").open("w", encoding="ascii") as file:
+            call_command("ops_gate_nginx", part, stdout=file, **(names if part == "server" else {}))
 
 
 def static_prefix(static_url: str | None) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django_ops import __version__
 from django_ops.logs import logging_config
-from stack.config import environment
+from stack.config import environment, gate
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 #: Whatever is written at run time: database, logs, slots and, on a development machine, secrets.
@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_ops",
     "django_ops.passwords",
+    "django_ops.access.gate",
     "stack.inventory",
     *(["stack.demo"] if DEMO else []),
 ]
@@ -141,6 +142,9 @@ OPS_READYZ_CHECKS = ["database", "migrations"]
 if not CELERY_TASK_ALWAYS_EAGER:
     # worth knowing, and no reason to send nobody here: pages are served without them
     OPS_READYZ_CHECKS += ["optional:broker", "optional:cache"]
+#: `nginx` in compose.yml, whose nginx has the other half of the gate; without it there are no UIs to open.
+OPS_GATE_MODE = environment.text("OPS_GATE_MODE")
+OPS_GATE_SERVICES = gate.services(Path(environment.text("GATE_SECRETS_DIR", "/run/secrets/django")))
 OPS_CELERY_METRICS_ADDRESS = environment.text("OPS_CELERY_METRICS_ADDRESS")
 
 #: Each container has a directory of its own beside those of others.

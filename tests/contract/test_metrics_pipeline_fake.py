@@ -213,19 +213,19 @@ def test_fake__says_that_it_is_one(ask: Ask) -> None:
     "headers",
     [{}, {"Authorization": basic("admin", "admin")}, {"Authorization": "Basic x"}, {"X_WEBAUTH_USER": "admin"},
      {"Cookie": "grafana_session=0"}],
-    ids=["nobody", "default", "broken", "proxy that is off", "session"],
+    ids=["nobody", "default", "broken", "proxy that is not ours", "session"],
 )  # fmt: skip
 def test_fake__lets_in_nobody_else(ask: Ask, headers: dict[str, str]) -> None:
     assert ask("/api/datasources", **headers)[0] == 401
 
 
 def test_fake__lets_in_the_administrator(ask: Ask) -> None:
-    assert ask("/api/user", Authorization=basic("admin", PASSWORD))[1]["login"] == "admin"
+    assert ask("/api/user", Authorization=basic("grafana", PASSWORD))[1]["login"] == "grafana"
 
 
 def test_fake__keeps_the_password_of_the_first_start(place: Place, ask: Ask) -> None:
     _secret("admin-password", "another one entirely")(place)
-    assert ask("/api/user", Authorization=basic("admin", PASSWORD))[0] == 200
+    assert ask("/api/user", Authorization=basic("grafana", PASSWORD))[0] == 200
 
 
 def test_fake__believes_the_proxy_where_it_is_enabled(place: Place, request: pytest.FixtureRequest) -> None:
@@ -242,12 +242,12 @@ def test_fake__believes_the_proxy_where_it_is_enabled(place: Place, request: pyt
 def test_fake__runs_a_query_as_its_data_source(ask: Ask, asked: list[dict[str, Any]]) -> None:
     query = {"refId": "A", "datasource": {"uid": "prometheus"}, "expr": "rate(x[$__rate_interval])", "range": True}
     body = {"queries": [query], "from": "now-5m", "to": "now"}
-    status, answer = ask("/api/ds/query", body, Authorization=basic("admin", PASSWORD))
+    status, answer = ask("/api/ds/query", body, Authorization=basic("grafana", PASSWORD))
     assert status == 200
     assert answer["results"]["A"]["frames"][0]["data"]["values"] == [[1_000_000, 1_015_000], [1.0, None]]
     assert (asked[0]["as"], asked[0]["query"]) == (basic("prometheus", "p"), ["rate(x[60s])"])
 
 
 def test_fake__has_the_dashboard(ask: Ask) -> None:
-    answer = ask("/api/dashboards/uid/django-ops-overview", Authorization=basic("admin", PASSWORD))[1]
+    answer = ask("/api/dashboards/uid/django-ops-overview", Authorization=basic("grafana", PASSWORD))[1]
     assert (answer["meta"]["folderTitle"], answer["dashboard"]["title"]) == ("django-ops", "django-ops: overview")

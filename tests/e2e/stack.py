@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -41,7 +42,9 @@ class Stack:
         self.project = project
         self.folder = folder
         self.port = port or free_port()
-        self.environment = {"HTTP_PORT": str(self.port)}
+        # a network of its own for the internal pages, whose addresses compose.yml chooses
+        network = f"10.88.{zlib.crc32(project.encode()) % 256}"
+        self.environment = {"HTTP_PORT": str(self.port), "UI_NETWORK": network}
         if profiles is not None:
             self.environment["COMPOSE_PROFILES"] = profiles
         self.files = [argument for file in files for argument in ("-f", str(file))]

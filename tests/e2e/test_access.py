@@ -29,10 +29,13 @@ def page(url: str, right: tuple[str, str] | None, *refused: int) -> Any:
 PROMETHEUS = ("prometheus", "secrets-prometheus/password")
 ALERTMANAGER = ("prometheus", "secrets-alertmanager/password")
 FLOWER = ("admin", "secrets-django/flower-auth")
-GRAFANA = ("admin", "secrets-grafana/admin-password")
+GRAFANA = ("grafana", "secrets-grafana/admin-password")
 ELASTIC = ("elastic", "secrets-elasticsearch/elastic-password")
 PAGES = [
-    *(page(f"http://flower:5555{path}", FLOWER, 401) for path in ("/", "/tasks", "/api/workers", "/metrics")),
+    *(
+        page(f"http://flower:5555/ops/flower{path}", FLOWER, 401)
+        for path in ("/", "/tasks", "/api/workers", "/metrics")
+    ),
     page("http://prometheus:9090/api/v1/query?query=up", PROMETHEUS, 401),
     page("http://prometheus:9090/metrics", PROMETHEUS, 401),
     page("http://prometheus:9090/-/healthy", PROMETHEUS, 401),

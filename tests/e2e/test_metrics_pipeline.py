@@ -150,7 +150,7 @@ class Grafana:
     def ask(self, path: str, **question: Any) -> dict[str, Any]:
         """Return the answer, with its document in place of the body."""
         url = f"http://grafana:3000{path}"
-        answer = self._probe.http(url, user="admin", password=self._password, **question)
+        answer = self._probe.http(url, user="grafana", password=self._password, **question)
         assert "status" in answer, answer
         return {**answer, "document": json.loads(answer["body"] or "null")}
 

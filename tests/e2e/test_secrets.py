@@ -196,7 +196,7 @@ def test_flower_password__is_rotated(stack: Stack, probe: Probe) -> None:
     make(stack, "flower-password")
     stack.wait_healthy()
     _, new = probe.secret("secrets-django/flower-auth").split(":")
-    url = "http://flower:5555/workers"
+    url = "http://flower:5555/ops/flower/workers"
     assert [probe.http(url, user="admin", password=password).get("status") for password in (old, new)] == [401, 200]
 
 

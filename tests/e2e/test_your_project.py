@@ -164,5 +164,11 @@ def test_celery__of_the_project_works(shop: Stack, copy: Checkout) -> None:
     [line] = wait_for("the task's line", lines, 20)
     assert line["django"]["task"]["outcome"] == "success"
     docker(
-        "exec", shop.id("flower"), "python", "-m", "stack.provision.health", "url", "http://127.0.0.1:5555/healthcheck"
+        "exec",
+        shop.id("flower"),
+        "python",
+        "-m",
+        "stack.provision.health",
+        "url",
+        "http://127.0.0.1:5555/ops/flower/healthcheck",
     )

@@ -142,6 +142,10 @@ FILES = (
     File("grafana", "secret-key", "<grafana_secret>\n"),
     File("grafana", "prometheus-password", "<prometheus>\n"),
     File("grafana", "elasticsearch-password", "<elastic_grafana>\n"),
+    # for the gate, which opens these doors to those whom Django lets in
+    File("django", "prometheus-auth", "prometheus:<prometheus>\n"),
+    File("django", "alertmanager-auth", "prometheus:<alertmanager>\n"),
+    File("django", "kibana-auth", "operator:<elastic_person>\n"),
     File("exporters", "postgres-password", "<database_exporter>\n"),
     File("redis-exporter", "password", "<redis_exporter>\n"),
     File(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import quopri
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class Accounts:
             for item in settings.text("auth.proxy", "whitelist").split(",")
             if item.strip()
         ]
+        self._encoded = settings.flag("auth.proxy", "headers_encoded")
         self._extra = dict(pair.split(":", 1) for pair in settings.text("auth.proxy", "headers").split() if ":" in pair)
 
     def user(self, headers: Mapping[str, str], peer: str) -> User | None:
@@ -70,6 +72,8 @@ class Accounts:
         if self._proxies and not any(ip_address(peer) in network for network in self._proxies):
             return None
         role = headers.get(self._extra.get("Role", ""), "Viewer")
+        if self._encoded:
+            login = quopri.decodestring(login.encode("latin-1")).decode("utf-8", "replace")
         return User(login, role if role in _ROLES else "Viewer")
 
     def _by_password(self, credentials: str) -> User | None:

@@ -1,0 +1,230 @@
+"""The internal UIs at /ops/: open through nginx for whom Django lets in, and for nobody else."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+
+from tests.e2e.commands import wait_for
+from tests.e2e.probe import Probe
+from tests.e2e.stack import Stack
+from tests.e2e.visitor import Visitor
+
+#: What each UI answers to whoever may open it: a path, and words that only that program says.
+UIS = {
+    "flower": ("/ops/flower/workers?json=1", "celery@"),
+    "grafana": ("/ops/grafana/api/user", '"login"'),
+    "kibana": ("/ops/kibana/api/status", '"kibana"'),
+    "prometheus": ("/ops/prometheus/api/v1/query?query=vector(1)", '"resultType":"vector"'),
+    "alertmanager": ("/ops/alertmanager/api/v2/status", '"versionInfo"'),
+}
+PAGE = {"Accept": "text/html,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"}
+PROGRAM = {"Accept": "application/json"}
+#: For how long a process remembers what somebody may open: OPS_GATE_CACHE_SECONDS, and some more.
+FORGOTTEN_SECONDS = 10
+
+Register = Callable[..., Visitor]
+
+
+@pytest.fixture
+def register(stack: Stack, visitor: Visitor) -> Register:
+    """Make somebody with permissions of the gate, and sign them in."""
+
+    def registered(*permissions: str) -> Visitor:
+        name, password = f"e2e-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
+        # staff, as they sign in to the admin
+        code = (
+            "from django.contrib.auth.models import Permission, User;"
+            f"user = User.objects.create_user({name!r}, password={password!r}, is_staff=True);"
+            f"found = Permission.objects.filter(codename__in={permissions!r}, content_type__app_label='ops_gate');"
+            f"assert found.count() == {len(permissions)}; user.user_permissions.set(found)"
+        )
+        stack.exec("web", "python", "manage.py", "shell", "-c", code, timeout=60)
+        return Visitor(visitor.port).sign_in(password, name)
+
+    return registered
+
+
+@pytest.mark.parametrize("ui", UIS)
+def test_ui__sends_a_browser_of_nobody_to_sign_in(visitor: Visitor, ui: str) -> None:
+    path, _ = UIS[ui]
+    answer = visitor.request(path, headers=PAGE)
+    assert (answer.status, answer.headers["location"]) == (302, f"/account/login/?next={quote(path)}")
+
+
+@pytest.mark.parametrize("ui", UIS)
+def test_ui__says_no_to_a_program_of_nobody(visitor: Visitor, ui: str) -> None:
+    answer = visitor.request(UIS[ui][0], headers=PROGRAM)
+    assert (answer.status, answer.headers.get("location")) == (401, None)
+
+
+@pytest.mark.parametrize("ui", UIS)
+def test_ui__is_open_to_the_administrator(admin: Visitor, ui: str) -> None:
+    path, words = UIS[ui]
+    answer = admin.request(path)
+    assert (answer.status, words in answer.body) == (200, True), answer.body[:500]
+
+
+@pytest.mark.parametrize("ui", UIS)
+def test_ui__is_shut_to_who_has_no_permission(register: Register, ui: str) -> None:
+    answer = register().request(UIS[ui][0])
+    assert (answer.status, UIS[ui][1] in answer.body) == (403, False)
+
+
+def test_permission__opens_one_ui_and_no_other(register: Register) -> None:
+    somebody = register("view_prometheus")
+    assert [ui for ui, (path, _) in UIS.items() if somebody.request(path).status == 200] == ["prometheus"]
+
+
+def test_permission__that_is_taken_away_shuts_the_ui(stack: Stack, register: Register) -> None:
+    somebody, (path, _) = register("view_flower"), UIS["flower"]
+    assert somebody.request(path).status == 200
+    code = "from django.contrib.auth.models import User; User.objects.latest('pk').user_permissions.clear()"
+    stack.exec("web", "python", "manage.py", "shell", "-c", code, timeout=60)
+    wait_for("the UI to be shut", lambda: somebody.request(path).status == 403, FORGOTTEN_SECONDS)
+
+
+def test_sign_out__shuts_the_ui_at_once(admin: Visitor) -> None:
+    path, _ = UIS["prometheus"]
+    assert admin.request(path).status == 200
+    session = admin.cookies["sessionid"].value
+    admin.post("/admin/logout/", {}, page="/admin/")
+    admin.cookies["sessionid"] = session
+    assert admin.request(path, headers=PROGRAM).status == 401
+
+
+# the pages themselves ------------------------------------------------------------------------------------------------
+
+
+def test_flower__works_under_its_prefix(admin: Visitor) -> None:
+    page = admin.request("/ops/flower/")
+    links = set(re.findall(r'(?:href|src)="(/[^"/][^"]*)"', page.body))
+    assert page.status == 200
+    assert links
+    assert [link for link in links if not link.startswith("/ops/flower/")] == []
+    statuses = {link: admin.request(link).status for link in links}
+    assert {link: status for link, status in statuses.items() if status != 200} == {}
+
+
+def worker_of(admin: Visitor) -> str:
+    """Return the name of the worker that Flower shows."""
+    shown = json.loads(admin.request(UIS["flower"][0]).body)["data"]
+    return shown[0]["hostname"]
+
+
+def pool_size(stack: Stack) -> int:
+    """Return how many processes the worker has for tasks."""
+    said = stack.exec("worker", "celery", "-A", "stack.config.celery", "inspect", "stats", "--json", timeout=60)
+    (stats,) = json.loads(said[said.index("{") :]).values()
+    return len(stats["pool"]["processes"])
+
+
+def test_flower__acts_on_a_worker_for_the_sites_own_page(stack: Stack, admin: Visitor) -> None:
+    before = pool_size(stack)
+    path = f"/ops/flower/api/worker/pool/grow/{worker_of(admin)}?n=1"
+    answer = admin.request(path, "POST", {}, headers={"Origin": f"http://127.0.0.1:{admin.port}"})
+    assert answer.status == 200, answer.body
+    wait_for("the pool to have grown", lambda: pool_size(stack) == before + 1, 30)
+    admin.request(path.replace("grow", "shrink"), "POST", {}, headers={"Sec-Fetch-Site": "same-origin"})
+    wait_for("the pool to be as before", lambda: pool_size(stack) == before, 30)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {}],
+    ids=["another origin", "no origin of its own", "another site", "no word of it"],
+)
+def test_flower__does_not_act_for_another_sites_page(admin: Visitor, headers: dict[str, str]) -> None:
+    """Flower itself would: it has no protection from such requests."""
+    answer = admin.request(f"/ops/flower/api/worker/pool/grow/{worker_of(admin)}?n=1", "POST", {}, headers=headers)
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize(
+    ("permissions", "role"),
+    [(["view_grafana"], "Viewer"), (["view_grafana", "edit_grafana"], "Editor"),
+     (["view_grafana", "edit_grafana", "administer_grafana"], "Admin")],
+    ids=["viewer", "editor", "administrator"],
+)  # fmt: skip
+def test_grafana__knows_who_somebody_is_and_their_role(register: Register, permissions: list[str], role: str) -> None:
+    somebody = register(*permissions)
+    told = json.loads(somebody.request("/ops/grafana/api/user").body)
+    assert (told["login"][:4], told["orgRole"]) == ("e2e-", role)
+
+
+@pytest.mark.parametrize("spelling", ["X-WEBAUTH-USER", "x-webauth-user", "X_WEBAUTH_USER", "X-WebAuth_User"])
+def test_grafana__does_not_hear_whom_a_client_claims_to_be(register: Register, spelling: str) -> None:
+    somebody = register("view_grafana")
+    claims = {spelling: "grafana", spelling[:-4] + "ROLE": "Admin"}
+    told = json.loads(somebody.request("/ops/grafana/api/user", headers=claims).body)
+    assert (told["login"][:4], told["orgRole"]) == ("e2e-", "Viewer")
+
+
+def test_grafana__believes_nobody_but_nginx(stack: Stack, probe: Probe) -> None:
+    """Asked from within its networks, by one that has another address."""
+    answer = probe.http("http://grafana:3000/api/user", headers={"X-WEBAUTH-USER": "admin", "X-WEBAUTH-ROLE": "Admin"})
+    assert answer.get("status") in {401, 403, 407}, answer
+
+
+@pytest.mark.parametrize("ui", ["prometheus", "alertmanager"])
+def test_links__lead_through_the_gate(stack: Stack, probe: Probe, ui: str) -> None:
+    command = stack.container(ui)["Args"]
+    assert f"--web.external-url=http://127.0.0.1:{stack.port}/ops/{ui}/" in command
+
+
+# the page of the UIs -------------------------------------------------------------------------------------------------
+
+
+def test_page__lists_the_uis_and_says_that_they_answer(stack: Stack, admin: Visitor) -> None:
+    expected = {ui for ui in UIS if ui in stack.services}
+
+    def answering() -> bool:
+        page = admin.request("/ops/")
+        assert page.status == 200
+        assert {ui for ui in UIS if f'href="/ops/{ui}/"' in page.body} == set(UIS)
+        return len(re.findall(r"\banswers\b", page.body)) >= len(expected)
+
+    wait_for("every UI to be told of as one that answers", answering, 30)
+
+
+def test_page__lists_nothing_that_somebody_may_not_open(register: Register) -> None:
+    page = register("view_kibana").request("/ops/")
+    assert {ui for ui in UIS if f"/ops/{ui}/" in page.body} == {"kibana"}
+
+
+def test_admin__leads_to_the_page(admin: Visitor) -> None:
+    (link,) = set(re.findall(r'href="(/admin/ops_gate/[^"]+)"', admin.request("/admin/").body))
+    answer = admin.request(link)
+    assert (answer.status, answer.headers["location"]) == (302, "/ops/")
+
+
+# what is not there ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/_ops/gate/flower/", "/_ops/gate/", "/_ops/gate/flower/sign-in"])
+def test_question__cannot_be_asked_from_outside(admin: Visitor, path: str) -> None:
+    assert admin.request(path).status == 404
+
+
+@pytest.mark.parametrize("path", [
+    "/ops/flower/../grafana/api/user", "/ops/flower/%2e%2e/grafana/api/user", "/ops//grafana/api/user",
+    "/ops/flower//..//grafana/api/user", "/ops/flower/..%2fgrafana/api/user", "/ops/flower/..;/grafana/api/user",
+])  # fmt: skip
+def test_path__that_servers_read_differently_opens_nothing(register: Register, path: str) -> None:
+    answer = register("view_flower").request(path, headers=PROGRAM)
+    assert (answer.status in {400, 403, 404}, '"login"' in answer.body) == (True, False), answer.status
+
+
+def test_ui__that_is_down_is_told_by_502(stack: Stack, admin: Visitor) -> None:
+    stack.compose("stop", "--timeout", "5", "alertmanager")
+    try:
+        assert admin.request(UIS["alertmanager"][0]).status in {502, 504}
+        assert admin.request(UIS["prometheus"][0]).status == 200
+    finally:
+        stack.compose("start", "alertmanager")
+        stack.wait_healthy(60)
