@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import bars, environment, passwords, report, request_cost, scrape, versions
+from benchmarks import bars, environment, gate, passwords, report, request_cost, scrape, versions
 from benchmarks.child import ChildError
 
 DOCUMENT = environment.ROOT / "docs" / "benchmarks.md"
 
-PARTS = ("request", "scrape", "passwords")
+PARTS = ("request", "scrape", "passwords", "gate")
 
 #: What the files of the run may take: log lines, and the default's metric files of 4,000 workers.
 SCRATCH_BYTES = 2 << 30
@@ -32,9 +32,11 @@ class Effort(NamedTuple):
     scrape_rounds: int = 21
     recycles: tuple[int, ...] = scrape.RECYCLES
     password_rounds: int = 5
+    gate_rounds: int = 60
+    gate_requests: int = 50
 
 
-QUICK = Effort(30, 20, {"wsgi": 50, "asgi": 25}, 5, scrape.RECYCLES[:2], 1)
+QUICK = Effort(30, 20, {"wsgi": 50, "asgi": 25}, 5, scrape.RECYCLES[:2], 1, 10, 20)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,7 +80,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         description="Measures requests, scrapes and password validations beside the peers, each in turn in one run."
         " Builds its own environment in .cache/bench-venv. Exit status 2: it could not measure.",
     )
-    parser.add_argument("--only", choices=PARTS, help="measure one part of the three")
+    parser.add_argument("--only", choices=PARTS, help="measure one part of the four")
     parser.add_argument("--quick", action="store_true", help="a minute or two, to see that all works: few rounds")
     parser.add_argument(
         "--write", action="store_true", help=f"put the table into {DOCUMENT.relative_to(environment.ROOT)}"
@@ -119,6 +121,16 @@ def measure(
         promises += bars.scrape_bars(scraped)
     if options.only in (None, "passwords"):
         rows += report.password_rows(passwords.measure(python, scratch, effort.password_rounds, say))
+    if options.only in (None, "gate"):
+        try:
+            asked = gate.measure(python, scratch, effort.gate_rounds, effort.gate_requests, say)
+        except gate.Missing as reason:
+            if options.check_bars or options.only:
+                raise AssertionError(f"the gate cannot be measured: {reason}") from reason
+            say(f"gate: not measured: {reason}")
+        else:
+            rows += report.gate_rows(asked)
+            promises += bars.gate_bars(asked)
     return rows, promises
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import NamedTuple
 
-from benchmarks import variants
+from benchmarks import gate, variants
 from benchmarks.figures import Summary, added, summarise
 from benchmarks.request_cost import Measured
 from benchmarks.scrape import Scraped
@@ -14,6 +14,8 @@ from benchmarks.scrape import Scraped
 OF_BOTH_PEERS = 1 / 10
 #: How many times what the hand-written floor adds.
 OF_FLOOR = 2.5
+#: Milliseconds that asking Django may add to a request through nginx.
+GATE_MILLISECONDS = 1.5
 #: How many times the scrape time of a server that recycled few workers one may take that recycled many.
 OF_FEW_RECYCLES = 1.1
 
@@ -78,3 +80,11 @@ def ratio_of_times(many: Scraped, few: Scraped) -> tuple[float, Summary]:
     ratio = statistics.median(many.milliseconds) / statistics.median(few.milliseconds)
     rounds = zip(many.milliseconds, few.milliseconds, strict=False)
     return ratio, summarise([mine / its for mine, its in rounds])
+
+
+def gate_bars(asked: dict[str, list[float]]) -> list[Bar]:
+    """Return the bar of what the gate adds, in milliseconds."""
+    more = added(asked[gate.GATED], asked[gate.OPEN])
+    pairs = zip(asked[gate.GATED], asked[gate.OPEN], strict=True)
+    spread = summarise([gated - free for gated, free in pairs])
+    return [Bar("milliseconds that the gate adds to a request through nginx", more, spread, GATE_MILLISECONDS)]

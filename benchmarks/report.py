@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from benchmarks import variants
+from benchmarks import gate, variants
 from benchmarks.bars import ratio_of_added, ratio_of_times
 from benchmarks.figures import added, summarise
 from benchmarks.passwords import Validated
@@ -100,6 +100,18 @@ def password_rows(validated: list[Validated]) -> list[Row]:
                 "; ".join(slow) or "no slow hash",
             )
         )
+    return rows
+
+
+def gate_rows(asked: dict[str, list[float]]) -> list[Row]:
+    """Return a row with and one without the gate, in milliseconds per request by the clock."""
+    rows = []
+    for variant, milliseconds in asked.items():
+        summary = summarise(milliseconds)
+        more = "" if variant == gate.OPEN else f"+{added(milliseconds, asked[gate.OPEN]):.2f} ms"
+        quartiles = f"{summary.low:.2f} - {summary.high:.2f}"
+        beside = f"by the clock; n = {summary.count:,}"
+        rows.append(Row("request for an internal UI", variant, f"{summary.median:.2f} ms", quartiles, more, beside))
     return rows
 
 
