@@ -228,3 +228,13 @@ def test_ui__that_is_down_is_told_by_502(stack: Stack, admin: Visitor) -> None:
     finally:
         stack.compose("start", "alertmanager")
         stack.wait_healthy(60)
+
+
+@pytest.mark.parametrize(("part", "names"), [
+    ("http", ()), ("server", ("--application=$application", "--scheme=$forwarded_proto")),
+])  # fmt: skip
+def test_nginx__has_what_the_site_goes_by(stack: Stack, part: str, names: tuple[str, ...]) -> None:
+    """One registry: what nginx's image was built with is what the running site would print."""
+    printed = stack.exec("web", "python", "manage.py", "ops_gate_nginx", part, *names)
+    assert stack.exec("nginx", "cat", f"/srv/www/gate/{part}.conf") == printed
+    assert all(f"/ops/{ui}/" in printed for ui in UIS)

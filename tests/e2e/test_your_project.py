@@ -172,3 +172,12 @@ def test_celery__of_the_project_works(shop: Stack, copy: Checkout) -> None:
         "url",
         "http://127.0.0.1:5555/ops/flower/healthcheck",
     )
+
+
+def test_internal_pages__are_behind_the_project_s_users(shop: Stack, copy: Checkout) -> None:
+    """After the one before, as the page's last part comes with it."""
+    page = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+    answer = Visitor(shop.port).request("/ops/flower/", headers=page)
+    assert (answer.status, answer.headers["location"]) == (302, "/admin/login/?next=/ops/flower/")
+    answer = Visitor(shop.port).sign_in(password(shop)).request("/ops/flower/")
+    assert (answer.status, "Flower" in answer.body) == (200, True)
