@@ -34,6 +34,8 @@ def prepare_site() -> None:
     Exits with what is wrong. The secret that settings ask for is made up, and forgotten with this process.
     """
     os.environ.setdefault("DJANGO_SECRET_KEY", secrets.token_urlsafe(50))
+    if var := os.environ.get("DJANGO_VAR_DIR"):
+        Path(var).mkdir(parents=True, exist_ok=True)  # a check may open a database there
     expected: tuple[type[Exception], ...] = ()
     try:
         import django

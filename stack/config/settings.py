@@ -144,7 +144,7 @@ if not CELERY_TASK_ALWAYS_EAGER:
     OPS_READYZ_CHECKS += ["optional:broker", "optional:cache"]
 #: `nginx` in compose.yml, whose nginx has the other half of the gate; without it there are no UIs to open.
 OPS_GATE_MODE = environment.text("OPS_GATE_MODE")
-OPS_GATE_SERVICES = gate.services(Path(environment.text("GATE_SECRETS_DIR", "/run/secrets/django")))
+OPS_GATE_SERVICES = gate.services(Path("/run/secrets/django")) if OPS_GATE_MODE else {}
 OPS_CELERY_METRICS_ADDRESS = environment.text("OPS_CELERY_METRICS_ADDRESS")
 
 #: Each container has a directory of its own beside those of others.

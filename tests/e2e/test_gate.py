@@ -112,9 +112,10 @@ def test_flower__works_under_its_prefix(admin: Visitor) -> None:
 
 
 def worker_of(admin: Visitor) -> str:
-    """Return the name of the worker that Flower shows."""
-    shown = json.loads(admin.request(UIS["flower"][0]).body)["data"]
-    return shown[0]["hostname"]
+    """Return the name of the worker, once Flower has asked it about its pool."""
+    path = "/ops/flower/api/workers?refresh=1"
+    (name,) = wait_for("Flower to know the worker", lambda: json.loads(admin.request(path).body), 30)
+    return name
 
 
 def pool_size(stack: Stack) -> int:
@@ -237,4 +238,4 @@ def test_nginx__has_what_the_site_goes_by(stack: Stack, part: str, names: tuple[
     """One registry: what nginx's image was built with is what the running site would print."""
     printed = stack.exec("web", "python", "manage.py", "ops_gate_nginx", part, *names)
     assert stack.exec("nginx", "cat", f"/srv/www/gate/{part}.conf") == printed
-    assert all(f"/ops/{ui}/" in printed for ui in UIS)
+    assert all(f"/ops/{ui}" in printed for ui in UIS)
