@@ -199,6 +199,11 @@ def test_credentials_stay_here__accept_8(root):
     assert answer.upstream_header("Authorization") == []
 
 
+def test_the_ui_is_sent_its_own_password(root):
+    answer = root.get("/ops/locked/echo", Authorization="Basic c2VjcmV0")
+    assert answer.upstream_header("Authorization") == ["Basic b3BzOmxldC1tZS1pbg=="]  # ops:let-me-in
+
+
 def test_what_is_for_the_hop_stays_here__accept_8(root):
     headers = {"TE": "trailers", "Keep_Alive": "timeout=5", "Connection": "close, X-Private", "X_Private": "1"}
     answer = root.get("/ops/ui/echo", **headers, X_Kept="1")

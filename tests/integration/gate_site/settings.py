@@ -53,12 +53,12 @@ ROOT_URLCONF = "tests.integration.gate_site.urls"
 STATIC_URL = "static/"
 LOGIN_URL = "/sign-in/"
 APPEND_SLASH = True
-SECURE_SSL_REDIRECT = True
+SECURE_SSL_REDIRECT = os.environ.get("TEST_GATE_MODE", "nginx") == "nginx"
 SECURE_REDIRECT_EXEMPT = ["^sign-in/$", "^sign-out/$", "^ops/$", "^admin/"]
 USE_TZ = True
 
 OPS_TRUSTED_PROXIES = ["127.0.0.1"]
-OPS_GATE_MODE = "nginx"
+OPS_GATE_MODE = os.environ.get("TEST_GATE_MODE", "nginx")
 OPS_GATE_SERVICES = json.loads(os.environ.get("TEST_SERVICES", "{}"))
 OPS_GATE_CACHE_SECONDS = float(os.environ.get("TEST_CACHE_SECONDS", "5"))
 OPS_METRICS_NETWORKS = ["127.0.0.1"]

@@ -192,9 +192,10 @@ class Site(Process):
             "large": {"upstream": upstream_url, "max_body_bytes": 4 * 2**30},
             "small": {"upstream": upstream_url, "websocket": True, "max_body_bytes": 1000},
             "hasty": {"upstream": upstream_url, "timeout_seconds": 0.5, "websocket": True},
-            "silent": {"upstream": upstream_url},
+            "locked": {"upstream": upstream_url, "credentials_file": str(directory / "credentials")},
             "down": {"upstream": f"http://{HOST}:{free_port()}", "websocket": True},
         }  # fmt: skip
+        (directory / "credentials").write_text("ops:let-me-in")
         super().__init__(
             [sys.executable, "-m", "tests.integration.proxy_site", "{fd}", parser],
             directory,
