@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.integration.gate_corpus import CORPUS
+from tests.integration.gate_site.weaker import WEAKER
 from tests.integration.gates import Gate, site
 from tests.integration.services import HOST
 from tests.integration.test_gate_corpus import SERVICES, got_past
@@ -39,7 +40,7 @@ class ProxyGate(Gate):
 
 
 @contextmanager
-def proxied(parser: str) -> Iterator[ProxyGate]:
+def proxied(parser: str, **variables: str) -> Iterator[ProxyGate]:
     """Run a site in proxy mode, with websockets for all UIs."""
 
     def uvicorn(port: int) -> list[str]:
@@ -49,7 +50,7 @@ def proxied(parser: str) -> Iterator[ProxyGate]:
         ]  # fmt: skip
 
     services = {name: {**entry, "websocket": True} for name, entry in SERVICES.items()}
-    with site(services, server=uvicorn, TEST_GATE_MODE="proxy", TEST_CACHE_SECONDS="60") as made:
+    with site(services, server=uvicorn, TEST_GATE_MODE="proxy", TEST_CACHE_SECONDS="60", **variables) as made:
         gate = ProxyGate(made.directory, made.upstreams, made.environment, made.sessions)
         gate.port = made.django_port
         yield gate
@@ -90,3 +91,11 @@ def test_corpus__reaches_what_is_open(with_httptools):
             with_httptools.send(case.request.replace("{session}", with_httptools.sessions[case.by]).encode("latin-1"))
             reached |= set(with_httptools.taken())
     assert reached == {"flower", "grafana"}
+
+
+@pytest.mark.parametrize("weaker", WEAKER)
+def test_weaker_proxy__lets_something_past(weaker):
+    tried = [case for case in CORPUS if case.name.startswith(WEAKER[weaker][1]) and case.name not in ALLOWED]
+    assert tried
+    with proxied("httptools", TEST_WEAKER=weaker) as gate:
+        assert any(got_past(gate, case) for case in tried)
