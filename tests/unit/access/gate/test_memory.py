@@ -80,12 +80,12 @@ def test_sign_out__counts_at_once(ann):
 
 
 def test_memory__is_of_one_session_hash(ann):
-    """Whoever has signed in before and after a change of the password is two."""
+    """A session from before the password was changed does not live on what the new one has found."""
     before = session_of(ann)
-    find(before, FLOWER)
     User.objects.filter(pk=ann.pk).update(password="another")
     ann.refresh_from_db()
     assert find(session_of(ann), FLOWER) is not None
+    assert find(before, FLOWER) is None
 
 
 def test_memory__is_of_one_service(ann):
