@@ -9,7 +9,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from pathlib import Path
@@ -48,8 +48,8 @@ class Gate:
         self.log = directory / "django" / "output.log"
 
     @contextmanager
-    def nginx(self, weaker: Mapping[str, str] | None = None) -> Iterator[Gate]:
-        """Run an nginx before the same Django and the same UIs.
+    def nginx(self, weaker: Mapping[str, str] | None = None, options: Sequence[str] = ()) -> Iterator[Gate]:
+        """Run an nginx before the same Django and the same UIs; `options` are those of `ops_gate_nginx server`.
 
         Each key of `weaker` is a regular expression that must be found in its configuration, and its value what takes
         its place.
@@ -59,7 +59,7 @@ class Gate:
         directory = self.directory / f"nginx-{made.port}"
         directory.mkdir()
         directory.chmod(0o777)  # its workers may be of another user
-        for name, text in _configuration(made, directory, weaker or {}).items():
+        for name, text in _configuration(made, directory, weaker or {}, options).items():
             (directory / name).write_text(text)
         command = [program(), "-e", "stderr", "-c", str(directory / "nginx.conf")]
         with running(command, directory, lambda: _livez(made.port)):
@@ -199,12 +199,12 @@ http {{
 """
 
 
-def _configuration(made: Gate, directory: Path, weaker: Mapping[str, str]) -> dict[str, str]:
+def _configuration(made: Gate, directory: Path, weaker: Mapping[str, str], options: Sequence[str]) -> dict[str, str]:
     application = f"{HOST}:{made.django_port}"
     texts = {
         "nginx.conf": _NGINX.format(directory=directory, address=f"{HOST}:{made.port}", application=application),
         "http.conf": made.manage("ops_gate_nginx", "http"),
-        "server.conf": made.manage("ops_gate_nginx", "server", "--application", f"http://{application}"),
+        "server.conf": made.manage("ops_gate_nginx", "server", "--application", f"http://{application}", *options),
     }
     for pattern, instead in weaker.items():
         found = 0

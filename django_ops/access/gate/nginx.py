@@ -8,24 +8,20 @@ from dataclasses import dataclass
 from itertools import product
 
 from django_ops.access.gate.auth import SIGN_IN
-from django_ops.access.gate.nginx_headers import FORWARDING_HEADERS, HIDDEN_RESPONSE_HEADERS, IDENTITY_HEADERS
+from django_ops.access.gate.nginx_headers import (
+    ASKED_WITH,
+    FOR_THIS_HOP,
+    FORWARDING_HEADERS,
+    HIDDEN_RESPONSE_HEADERS,
+    IDENTITY_HEADERS,
+)
 from django_ops.access.gate.paths import DECEPTIVE
 from django_ops.access.gate.registry import Service
 from django_ops.exceptions import ImproperlyConfiguredError
 
 _APPLICATION = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?|\$[a-z_]+")
+_FILE = re.compile(r"/[A-Za-z0-9._/-]+")
 _VARIABLE = re.compile(r"\$[a-z_]+")
-
-#: What Django is told of the client's request, beside what is about the way it came.
-_ASKED_WITH = (
-    "Cookie", "Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Accept", "X-Requested-With", "User-Agent"
-)  # fmt: skip
-
-#: What is for the next hop only, or for us: RFC 9110, 7.6.1; RFC 7540, 3.2.1.
-_FOR_THIS_HOP = (
-    "Authorization", "Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "TE", "Trailer", "Upgrade",
-    "HTTP2-Settings",
-)  # fmt: skip
 
 #: Answers of a UI that would make nginx do something: look up a file, or believe that it may keep a page.
 _IGNORED = "X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Charset"
@@ -48,18 +44,21 @@ class Surroundings:
     """What the nginx configuration around ours calls things. Raises ImproperlyConfiguredError for what is none.
 
     `application` is where Django listens: `http://host:port`, or a variable that holds that; `scheme` is the variable
-    that says whether the client came by http or https, `client` the one with its address.
+    that says whether the client came by http or https, `client` the one with its address. `ca` is the file with the
+    certificates of those who may sign for UIs that speak https.
     """
 
     application: str = "http://127.0.0.1:8000"
     scheme: str = "$scheme"
     client: str = "$remote_addr"
+    ca: str = "/etc/ssl/certs/ca-certificates.crt"
 
     def __post_init__(self) -> None:
         for value, rule, expected in (
             (self.application, _APPLICATION, '"http://host:port" or a variable such as "$application"'),
             (self.scheme, _VARIABLE, 'a variable such as "$scheme"'),
             (self.client, _VARIABLE, 'a variable such as "$remote_addr"'),
+            (self.ca, _FILE, 'a path such as "/etc/ssl/certs/ca-certificates.crt"'),
         ):
             if not rule.fullmatch(value):
                 raise ImproperlyConfiguredError(f"nginx needs {expected}, not {value!r:.80}.")
@@ -184,7 +183,7 @@ def _to_django(path: str, around: Surroundings) -> Iterator[str]:
         "X-Original-Method": "$request_method",
         "X-Original-URI": "$request_uri",
         "X-Original-Upgrade": "$http_upgrade",
-        **{name: f"$http_{name.lower().replace('-', '_')}" for name in _ASKED_WITH},
+        **{name: f"$http_{name.lower().replace('-', '_')}" for name in ASKED_WITH},
     }
     yield f"set $ops_gate_application {around.application};"
     yield from ("proxy_method GET;", "proxy_pass_request_body off;", "proxy_pass_request_headers off;")
@@ -219,11 +218,21 @@ def _door(service: Service, every: Iterable[Service], auth_path: str, around: Su
             "proxy_connect_timeout 5s;",
             f"proxy_send_timeout {milliseconds}ms;",
             f"proxy_read_timeout {milliseconds}ms;",
-            *(["proxy_ssl_server_name on;"] if service.scheme == "https" else []),
+            *(_tls(service, around) if service.scheme == "https" else []),
             # a variable: nginx looks the name up at the request, and starts without the UI
             f"proxy_pass {service.origin}{target};",
         ],
     )
+
+
+def _tls(service: Service, around: Surroundings) -> list[str]:
+    return [
+        "proxy_ssl_server_name on;",
+        f"proxy_ssl_name {service.host};",
+        "proxy_ssl_verify on;",
+        "proxy_ssl_verify_depth 3;",
+        f"proxy_ssl_trusted_certificate {around.ca};",
+    ]
 
 
 def _answers(service: Service) -> Iterator[tuple[str, str]]:
@@ -260,7 +269,7 @@ def _emptied(every: Iterable[Service]) -> list[str]:
     nginx drops names with _ unless `underscores_in_headers` is on; the names that our UIs read are dropped even then.
     """
     read = [header for service in every for header in service.identity_headers.values()]
-    names = {name.lower(): name for name in (*_FOR_THIS_HOP, *IDENTITY_HEADERS, *FORWARDING_HEADERS)}
+    names = {name.lower(): name for name in (*FOR_THIS_HOP, *IDENTITY_HEADERS, *FORWARDING_HEADERS)}
     for header in read:
         for signs in product("-_", repeat=header.count("-")):
             spelt = "".join(part + sign for part, sign in zip(header.split("-"), (*signs, ""), strict=True))

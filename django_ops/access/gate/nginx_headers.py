@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from django_ops.access.gate.registry import Service
 
+#: What Django is told of the client's request, beside what is about the way it came.
+ASKED_WITH = (
+    "Cookie", "Origin", "Referer", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Accept", "X-Requested-With", "User-Agent"
+)  # fmt: skip
+
+#: What is for the next hop only, or for us: RFC 9110, 7.6.1; RFC 7540, 3.2.1.
+FOR_THIS_HOP = (
+    "Authorization", "Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "TE", "Trailer", "Upgrade",
+    "HTTP2-Settings",
+)  # fmt: skip
+
 #: By these, programs believe a proxy who somebody is. Whatever a client sends under such a name is dropped, whether or
 #: not a UI of ours reads it.
 IDENTITY_HEADERS = (

@@ -38,13 +38,18 @@ class Command(BaseCommand):
             "--client", default=_DEFAULTS.client, help="the variable with the client's address (default: %(default)s)"
         )
         parser.add_argument(
+            "--ca",
+            default=_DEFAULTS.ca,
+            help="the file with the certificates of those who may sign for UIs that speak https (default: %(default)s)",
+        )
+        parser.add_argument(
             "--check", metavar="FILE", type=Path, help="print nothing; exit with 1 and a diff if FILE is not the same"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print or compare. Raises CommandError, and exits with 1, when a setting or the file is wrong."""
         try:
-            around = Surroundings(options["application"], options["scheme"], options["client"])
+            around = Surroundings(options["application"], options["scheme"], options["client"], options["ca"])
             if options["part"] == "http":
                 text = http_part(services())
             else:

@@ -167,6 +167,19 @@ def test_target__of_a_request(name, request_uri, expected):
     assert target(name, request_uri) == expected
 
 
+def test_tls__is_verified():
+    lines = block("location ^~ /ops/grafana/", server(ca="/run/secrets/ca.pem"))
+    assert {
+        "proxy_ssl_verify on;",
+        "proxy_ssl_name grafana.internal;",
+        "proxy_ssl_trusted_certificate /run/secrets/ca.pem;",
+    } <= set(lines)
+
+
+def test_tls__not_without_it():
+    assert not any("ssl" in line and "proxy_set_header" not in line for line in block("location ^~ /ops/flower/"))
+
+
 # surroundings -------------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +196,8 @@ def test_surroundings__are_named():
     "around",
     [
         {"application": "127.0.0.1:8000"}, {"application": "http://a/b"}, {"application": "http://a; return 200"},
-        {"application": "$a}"}, {"scheme": "https"}, {"scheme": "$a;"}, {"client": ""},
+        {"application": "$a}"}, {"scheme": "https"}, {"scheme": "$a;"}, {"client": ""}, {"ca": "ca.crt"},
+        {"ca": "/a;b"},
     ],
 )  # fmt: skip
 def test_surroundings__that_are_none(around):
