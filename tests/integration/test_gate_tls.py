@@ -16,7 +16,6 @@ from tests.integration.gate_upstreams import Upstream
 from tests.integration.gates import Gate, site
 from tests.integration.services import HOST
 
-
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 

@@ -160,10 +160,7 @@ def _question(service: Service, auth_path: str, around: Surroundings) -> list[st
 
 def _sign_in(service: Service, auth_path: str, around: Surroundings) -> list[str]:
     """Whom nobody is signed in with: a browser is sent to LOGIN_URL, everybody else is told 401."""
-    return _block(
-        f"location {_named(service)}",
-        _to_django(f"{auth_path}{service.name}/{SIGN_IN}", around),
-    )
+    return _block(f"location {_named(service)}", _to_django(f"{auth_path}{service.name}/{SIGN_IN}", around))
 
 
 def _named(service: Service) -> str:
