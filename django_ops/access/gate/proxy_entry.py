@@ -29,11 +29,10 @@ _SHORTEST_SECONDS = 1.0
 
 
 class Entry(NamedTuple):
-    """What was decided about a request, and all that is needed to decide it again."""
+    """What was decided about a request, and about whom."""
 
     request: ASGIRequest
     service: Service
-    ask: Ask
     person: Person | None
     decision: Decision
 
@@ -49,28 +48,24 @@ class Entry(NamedTuple):
     @property
     def key(self) -> tuple[object, ...]:
         """What stands for the question whether this person may stay."""
-        session = self.request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-        return session, self.service, self.person, self.ask
+        return self.request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), self.service, self.person
 
     async def may_stay(self) -> bool:
-        """Decide again: the person must be the same, and be told to the UI with the same words."""
-        person = await people.afind_again(self.request.COOKIES, self.service)
-        return person == self.person and decide(self.service, person, self.ask) == self.decision
+        """Look the person up again: the same facts give the same decision, and other ones would be told to the UI."""
+        return await people.afind_again(self.request.COOKIES, self.service) == self.person
 
 
 async def admit(request: ASGIRequest, service: Service, *, is_websocket: bool = False) -> Entry:
     """Decide about a request, log a refusal, and count. Never raises."""
     person: Person | None = None
-    ask = Ask(request.method or "")
     try:
-        ask = _ask_of(request, is_websocket=is_websocket)
         person = await _person(request, service, is_websocket=is_websocket)
-        decision = decide(service, person, ask)
+        decision = decide(service, person, _ask_of(request, is_websocket=is_websocket))
     except Exception:
         logger.exception("The gate to %s stays shut, as sessions or users cannot be read.", service.name)
         decision = Decision(403, Reason.UNAVAILABLE)
     note(request, service, person, decision)
-    return Entry(request, service, ask, person, decision)
+    return Entry(request, service, person, decision)
 
 
 async def _person(request: ASGIRequest, service: Service, *, is_websocket: bool) -> Person | None:

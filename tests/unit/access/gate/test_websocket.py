@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +14,7 @@ from django_ops.access.gate import proxy_client
 from django_ops.access.gate.asgi import gate
 from django_ops.access.gate.decision import Person
 from django_ops.access.gate.proxy_relay import CLIENT, GATE, UPSTREAM, Ending, is_sendable
+from django_ops.exceptions import MissingExtraError
 from tests.unit.access.gate.proxying import OWN, SESSION, Connection, Site, upstream
 from tests.unit.handlers import scope
 
@@ -330,3 +333,10 @@ def test_client__is_one_per_loop_and_forgets_closed_ones():
     assert first.kept.closed  # or it would complain when it is collected
     proxy_client._let_all_go()
     assert second.kept.closed
+
+
+def test_client__says_how_to_get_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    copy = importlib.util.spec_from_file_location("copy_of_proxy_client", proxy_client.__file__)
+    with pytest.raises(MissingExtraError, match=r"pip install 'django-ops\[gate\]'"):
+        copy.loader.exec_module(importlib.util.module_from_spec(copy))
