@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -79,6 +81,36 @@ def test_accept_10__ui_that_is_down(gate):
 def test_accept_10__ui_that_is_slow(gate):
     """ACCEPT 10: upstream slow 504."""
     assert gate.ask("/ops/silent/", by="root").status == 504
+
+
+def test_events__arrive_as_they_are_sent(gate):
+    release = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        connection, _address = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: first\n\n")
+            release.wait(10)
+            connection.sendall(b"data: second\n\n")
+
+    with socket.create_server((HOST, 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        instead = {
+            rf"http://{HOST}:{gate.upstreams['flower'].port}(?=\$)": f"http://{HOST}:{listener.getsockname()[1]}"
+        }
+        with gate.nginx(instead) as other, socket.create_connection((HOST, other.port), timeout=5) as client:
+            cookie = f"Cookie: sessionid={gate.sessions['ann']}"
+            client.sendall(f"GET /ops/flower/ HTTP/1.1\r\nHost: {NAME}\r\n{cookie}\r\n\r\n".encode())
+            received = b""
+            while b"data: first" not in received:
+                received += client.recv(65536)
+            assert b"data: second" not in received
+            release.set()
+            while b"data: second" not in received:
+                received += client.recv(65536)
+        thread.join()
 
 
 # signing in ---------------------------------------------------------------------------------------------------------
