@@ -10,6 +10,9 @@ import pytest
 from tests.integration.gates import Gate, site
 from tests.integration.services import HOST, free_port
 
+#: As long as a name may be.
+LONG = "a-name-as-long-as-any-name-may-b"
+
 SERVICES = {
     "flower": {"max_body_bytes": 100_000},
     "grafana": {
@@ -22,6 +25,7 @@ SERVICES = {
     },
     "strip": {"keep_prefix": False, "timeout_seconds": 1},
     "closed": {},
+    LONG: {"cookies": ["a", "b"]},
 }
 
 

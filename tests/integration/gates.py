@@ -145,7 +145,7 @@ def site(
         environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
         people = subprocess.run(
             [sys.executable, "-m", "tests.integration.gate_site.people",
-             *(f"view_{name}" for name in services if name != "closed")],
+             *(f"view_{name.replace('-', '_')}" for name in services if name != "closed")],
             cwd=ROOT, env=environment, check=True, capture_output=True, text=True,
         )  # fmt: skip
         made = Gate(directory, own, environment, json.loads(people.stdout))

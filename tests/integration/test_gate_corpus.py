@@ -93,7 +93,7 @@ WEAKER = {
     "invalid headers": ("identity", {r"access_log off;": "ignore_invalid_headers off;"}),
     "cookies as they come": ("cookies", {r'proxy_set_header Cookie "";': ""}),
     "all cookies of a UI that has some": (
-        "cookies", {r"proxy_set_header Cookie \$ops_gate_grafana_cookies;": "proxy_set_header Cookie $http_cookie;"}
+        "cookies", {r"proxy_set_header Cookie \$gate_grafana_cookies;": "proxy_set_header Cookie $http_cookie;"}
     ),
     "cookies by their beginning only": ("cookies", {r"\(\?:\^\|;\[ \\t\]\*\)": ""}),
     "Authorization as it comes": ("identity", {r'proxy_set_header Authorization "";': ""}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.gate_fixtures import LONG
 from tests.integration.gates import NAME
 from tests.integration.services import HOST
 
@@ -180,6 +181,11 @@ def test_accept_8__cookies_and_authorization_stay_here(gate):
 )
 def test_cookies__of_the_list_go_on(gate, sent, arrives):
     assert gate.ask("/ops/grafana/", by="ann", Cookie=sent).json()["headers"].get("cookie") == arrives
+
+
+def test_name__as_long_as_it_may_be(gate):
+    answer = gate.ask(f"/ops/{LONG}/x?y", by="ann", Cookie="b=2; c=3; a=1").json()
+    assert (answer["target"], answer["headers"]["cookie"]) == (f"/ops/{LONG}/x?y", "a=1; b=2")
 
 
 def test_password_of_the_ui__is_sent_by_us(gate):

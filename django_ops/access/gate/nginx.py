@@ -107,7 +107,8 @@ def _block(head: str, lines: Iterable[str]) -> list[str]:
 
 
 def _variable(service: Service, what: str) -> str:
-    return f"$ops_gate_{service.name.replace('-', '_')}_{what}"
+    """Return a variable of this UI: of 46 characters at most, as nginx's table of variables has no room for more."""
+    return f"$gate_{service.name.replace('-', '_')}_{what}"
 
 
 # the http block -------------------------------------------------------------------------------------------------------
@@ -117,12 +118,11 @@ def _target_map(service: Service) -> list[str]:
     """What the UI is asked for: the client's own words, if they mean one thing only, and that a path of this UI."""
     kept = service.prefix if service.keep_prefix else "/"
     dropped = service.prefix[: len(service.prefix) - len(kept)]
-    captured = _variable(service, "path")[1:]
     return [
         f"# {service.name}: nothing for a path that servers read differently (encoded dots, //, \\, #); then 400.",
         *_block(
             f"map $request_uri {_variable(service, 'target')}",
-            ['default "";', f'"~^(?!{DECEPTIVE}){dropped}(?<{captured}>{kept}.*)$" ${captured};'],
+            ['default "";', f'"~^(?!{DECEPTIVE}){dropped}(?<ops_gate_path>{kept}.*)$" $ops_gate_path;'],
         ),
     ]
 
@@ -133,17 +133,16 @@ def _cookie_maps(service: Service) -> Iterator[str]:
     parts = []
     for number, cookie in enumerate(service.cookies, 1):
         name = "".join(character if character.isalnum() else f"\\x{ord(character):02x}" for character in cookie)
-        part, captured = _variable(service, f"cookie_{number}"), _variable(service, f"crumb_{number}")[1:]
+        part = _variable(service, f"c{number}")
         parts.append(part)
         # the sign between = and the value is within the value
         yield from _block(
             f"map $http_cookie {part}",
-            ['default "";', f'"~(?:^|;[ \\t]*)(?<{captured}>{name}=[^;]*)" "${captured}; ";'],
+            ['default "";', f'"~(?:^|;[ \\t]*)(?<ops_gate_crumb>{name}=[^;]*)" "$ops_gate_crumb; ";'],
         )
-    kept = _variable(service, "kept")[1:]
     yield from _block(
         f'map "{"".join(parts)}" {_variable(service, "cookies")}',
-        ['default "";', f'"~^(?<{kept}>.*);[ ]$" ${kept};'],
+        ['default "";', '"~^(?<ops_gate_kept>.*);[ ]$" $ops_gate_kept;'],
     )
 
 
@@ -235,7 +234,7 @@ def _tls(service: Service, around: Surroundings) -> list[str]:
 def _answers(service: Service) -> Iterator[tuple[str, str]]:
     for ours in service.identity_headers:
         word = ours.lower().replace("-", "_")
-        yield _variable(service, word.removeprefix("x_ops_")), f"$upstream_http_{word}"
+        yield _variable(service, word.removeprefix("x_ops_").removesuffix("orization")), f"$upstream_http_{word}"
 
 
 def _request_headers(service: Service, every: Iterable[Service], around: Surroundings) -> Iterator[str]:

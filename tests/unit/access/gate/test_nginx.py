@@ -85,8 +85,8 @@ def test_place_from_outside__is_nothing():
 
 def test_identity__is_ours():
     lines = block("location ^~ /ops/grafana/")
-    assert "auth_request_set $ops_gate_grafana_user $upstream_http_x_ops_user;" in lines
-    assert "proxy_set_header X-WEBAUTH-USER $ops_gate_grafana_user;" in lines
+    assert "auth_request_set $gate_grafana_user $upstream_http_x_ops_user;" in lines
+    assert "proxy_set_header X-WEBAUTH-USER $gate_grafana_user;" in lines
 
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
@@ -119,9 +119,9 @@ def test_cookies__none():
 
 def test_cookies__of_the_list():
     lines = block("location ^~ /ops/grafana/")
-    assert "proxy_set_header Cookie $ops_gate_grafana_cookies;" in lines
+    assert "proxy_set_header Cookie $gate_grafana_cookies;" in lines
     assert "proxy_cookie_path ~^ /ops/grafana/;" in lines
-    assert "map $http_cookie $ops_gate_grafana_cookie_1 {" in http_part(SERVICES)
+    assert "map $http_cookie $gate_grafana_c1 {" in http_part(SERVICES)
 
 
 def test_limits__of_the_service():
@@ -138,18 +138,18 @@ def test_limits__of_the_service():
     ],
 )
 def test_upstream__is_looked_up_at_the_request(name, origin):
-    assert f"proxy_pass {origin}$ops_gate_{name.replace('-', '_')}_target;" in block(f"location ^~ /ops/{name}/")
+    assert f"proxy_pass {origin}$gate_{name.replace('-', '_')}_target;" in block(f"location ^~ /ops/{name}/")
 
 
 def target(name, request_uri):
     """Do as nginx's map does, with its regular expression."""
     pattern = next(
         line.strip()[2:].rpartition('" ')[0]
-        for line in block(f"map $request_uri $ops_gate_{name}_target", http_part(SERVICES))
+        for line in block(f"map $request_uri $gate_{name}_target", http_part(SERVICES))
         if line.strip().startswith('"~')
     )
     found = re.search(pattern.replace("(?<", "(?P<").replace("(?P<!", "(?<!"), request_uri)
-    return found[f"ops_gate_{name}_path"] if found else ""
+    return found["ops_gate_path"] if found else ""
 
 
 @pytest.mark.parametrize(
@@ -178,6 +178,15 @@ def test_tls__is_verified():
 
 def test_tls__not_without_it():
     assert not any("ssl" in line and "proxy_set_header" not in line for line in block("location ^~ /ops/flower/"))
+
+
+def test_names__are_short_enough():
+    """PCRE takes 32 characters for a capture, nginx's table of variables 46; a service's name may have 32."""
+    entry = {**ENTRIES["grafana"], "email_header": "X-Email", "credentials_file": "/x", "cookies": [*"abcdefghijkl"]}
+    services = parse({"a" * 32: entry}, "/ops/")
+    text = http_part(services) + server(services)
+    assert max(len(name) for name in re.findall(r"\(\?<(\w+)>", text)) <= 32
+    assert max(len(name) for name in re.findall(r"(?:map \S+|map \".*\"|set|auth_request_set) \$(\w+)", text)) <= 46
 
 
 # surroundings -------------------------------------------------------------------------------------------------------
