@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django_ops.access.gate import proxy_client
 from django_ops.access.gate.decision import SAFE_METHODS
 from django_ops.access.gate.paths import way_back
-from django_ops.access.gate.proxy_body import SCOPE_KEY, Body, BodyTooLargeError, Upload
+from django_ops.access.gate.proxy_body import SCOPE_KEY, Body, BodyTooLargeError, ClientLeftError, Upload
 from django_ops.access.gate.proxy_carrier import AccessEndedError, Carrier
 from django_ops.access.gate.proxy_client import UpstreamError
 from django_ops.access.gate.proxy_entry import Entry, admit, front_of, headers_of, raw_path_of, raw_query_of
@@ -33,6 +33,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 _TEXT = "text/plain; charset=utf-8"
 _BUFFER_BYTES = 65_536
+_MOST_DIGITS = 19
 
 
 @login_not_required
@@ -84,9 +85,11 @@ async def _carry(entry: Entry, target: str) -> HttpResponseBase:
         response = await carrier.send(target, headers, upload)
     except AccessEndedError:
         return _plain(403, "You may not open this any more.")
+    except BodyTooLargeError:
+        return _too_large(service)
+    except ClientLeftError:
+        return _plain(400, "The request has no end.")  # nobody reads it
     except UpstreamError as error:
-        if upload is not None and isinstance(upload.failure, BodyTooLargeError):
-            return _too_large(service)
         return _plain(error.status, f"{service.title} does not answer.")
     answer = response_headers(proxy_client.headers_of(response), service, front, identity_names=names)
     return _streamed(response.status, answer, carrier)
@@ -100,7 +103,7 @@ def _upload_of(request: ASGIRequest, service: Service) -> Upload | None:
     if "HTTP_TRANSFER_ENCODING" in request.META or (not length and request.scope.get("http_version") in ("2", "3")):
         return Upload(parts, service.max_body_bytes)
     # the server has held it against what it reads
-    announced_bytes = int(length) if length.isascii() and length.isdecimal() else 0
+    announced_bytes = int(length) if length.isascii() and length.isdecimal() and len(length) < _MOST_DIGITS else 0
     return Upload(parts, service.max_body_bytes, announced_bytes) if announced_bytes else None
 
 

@@ -40,6 +40,7 @@ class Carrier:
         self._loop = asyncio.get_running_loop()
         self._has_lost_access = False
         self._response: ClientResponse | None = None
+        self._patience = proxy_client.Patience(entry.service.timeout_seconds)
         self._silence_seconds: float | None = entry.service.timeout_seconds
         self._held = ExitStack()
         lose_access = weakref.WeakMethod(self._lose_access)  # the watch must not keep what nobody reads any more
@@ -47,31 +48,35 @@ class Carrier:
 
     def _lose_access(self) -> None:
         self._has_lost_access = True
+        self._patience.end()
         if self._response is not None:
             self._response.close()
 
     async def send(self, target: str, headers: Headers, upload: Upload | None) -> ClientResponse:
         """Send the request, and return the response when its headers have come.
 
-        Raises UpstreamError, or AccessEndedError; then there is nothing left to close.
+        Raises UpstreamError, AccessEndedError, or what ended the upload; then there is nothing left to close.
         """
+        service, method = self._entry.service, self._entry.request.method or ""
         try:
-            method = self._entry.request.method or ""
-            response = await proxy_client.request(self._entry.service, method, target, headers, upload)
+            response = await proxy_client.request(service, method, target, headers, upload, self._patience)
             self._held.callback(response.close)
-            if self._has_lost_access:
-                raise AccessEndedError(self._goodbye)
-        except BaseException:
+            self._raise_if_access_ended()
+        except BaseException as error:
             self._let_go()
+            if isinstance(error, Exception):  # to be cancelled comes first
+                self._raise_if_access_ended()
+            if isinstance(error, UpstreamError):
+                error.report()
             raise
         self._response = response
         if response.headers.get("Content-Type", "").lower().startswith(_EVENTS):
             self._silence_seconds = None
         return response
 
-    @property
-    def _goodbye(self) -> str:
-        return f"The user of {self._entry.service.name} may not have it open any more."
+    def _raise_if_access_ended(self) -> None:
+        if self._has_lost_access:
+            raise AccessEndedError(f"The user of {self._entry.service.name} may not have it open any more.")
 
     def __aiter__(self) -> Carrier:
         return self
@@ -84,11 +89,11 @@ class Carrier:
             part = await proxy_client.next_part(self._entry.service, self._response, self._silence_seconds)
         except UpstreamError as error:
             self._let_go()
-            if not self._has_lost_access:
-                raise
-            if self._silence_seconds is None:
+            if self._has_lost_access and self._silence_seconds is None:
                 raise StopAsyncIteration from None
-            raise AccessEndedError(self._goodbye) from error
+            self._raise_if_access_ended()
+            error.report()
+            raise
         except BaseException:
             self._let_go()
             raise

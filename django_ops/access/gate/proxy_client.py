@@ -42,19 +42,18 @@ _AUTOMATIC_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class UpstreamError(OpsError):
-    """A UI gave no answer that could be passed on; `status` is what the client is told."""
+    """A UI gave no answer that could be passed on; `status` is what the client is told, `kind` what is counted."""
 
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
+    def __init__(self, service: Service, kind: str, status: int, cause: BaseException) -> None:
+        super().__init__(f"{service.name} at {service.origin}: {kind}: {cause!r:.500}")
+        self.service = service
+        self.kind = kind
         self.status = status
 
-
-def _failure(service: Service, kind: str, status: int, cause: BaseException) -> UpstreamError:
-    """Log and count that a UI failed, once, and return what says so."""
-    error = UpstreamError(f"{service.name} at {service.origin}: {kind}: {cause!r:.500}", status)
-    catalog.GATE_UPSTREAM_ERRORS.inc(service.name, kind)
-    logger.warning("%s", error, extra={"gate_service": service.name, "gate_error": kind})
-    return error
+    def report(self) -> None:
+        """Log and count it, where it is the UI's fault."""
+        catalog.GATE_UPSTREAM_ERRORS.inc(self.service.name, self.kind)
+        logger.warning("%s", self, extra={"gate_service": self.service.name, "gate_error": self.kind})
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,7 @@ class Patience:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._timeout: asyncio.Timeout | None = None
+        self._has_ended = False
 
     async def __aenter__(self) -> Patience:
         self._timeout = asyncio.timeout(self.seconds)
@@ -150,11 +150,17 @@ class Patience:
 
     def renew(self) -> None:
         """It is the UI's turn, from now on."""
-        self._move(asyncio.get_running_loop().time() + self.seconds)
+        self._move(self.seconds)
 
-    def _move(self, when: float | None) -> None:
-        if self._timeout is not None and not self._timeout.expired():
-            self._timeout.reschedule(when)
+    def end(self) -> None:
+        """Wait no longer."""
+        self._move(0.0)
+        self._has_ended = True
+
+    def _move(self, seconds: float | None) -> None:
+        timeout = self._timeout
+        if timeout is not None and not timeout.expired() and not self._has_ended:
+            timeout.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
 
 async def patiently(parts: AsyncIterator[bytes], patience: Patience) -> AsyncIterator[bytes]:
@@ -170,13 +176,12 @@ async def patiently(parts: AsyncIterator[bytes], patience: Patience) -> AsyncIte
 
 
 async def request(
-    service: Service, method: str, target: str, headers: Headers, upload: Upload | None
+    service: Service, method: str, target: str, headers: Headers, upload: Upload | None, patience: Patience
 ) -> aiohttp.ClientResponse:
-    """Send a request, and return the response when its headers have come. Raises UpstreamError.
+    """Send a request, and return the response when its headers have come.
 
-    Whoever calls closes the response.
+    Whoever calls closes the response. Raises UpstreamError, or what ended the upload.
     """
-    patience = Patience(service.timeout_seconds)
     sessions = client()
     session = sessions.kept if method in ("GET", "HEAD", "OPTIONS") and upload is None else sessions.fresh
     try:
@@ -190,14 +195,16 @@ async def request(
                 timeout=aiohttp.ClientTimeout(connect=min(CONNECT_SECONDS, service.timeout_seconds)),
             )
     except TimeoutError as error:  # aiohttp's own are kinds of it
-        raise _failure(service, "timeout", 504, error) from error
+        raise UpstreamError(service, "timeout", 504, error) from error
     except aiohttp.ClientConnectorError as error:
-        raise _failure(service, "unreachable", 502, error) from error
+        raise UpstreamError(service, "unreachable", 502, error) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise _failure(service, "bad-answer", 502, error) from error
+        if upload is not None and upload.failure is not None:
+            raise upload.failure from error
+        raise UpstreamError(service, "bad-answer", 502, error) from error
     if response.status < 200 or response.status > 599:
         response.close()
-        raise _failure(service, "bad-answer", 502, ValueError(f"status {response.status}"))
+        raise UpstreamError(service, "bad-answer", 502, ValueError(f"status {response.status}"))
     return response
 
 
@@ -215,9 +222,9 @@ async def next_part(service: Service, response: aiohttp.ClientResponse, silence_
         async with asyncio.timeout(silence_seconds):
             return await response.content.readany()
     except TimeoutError as error:
-        raise _failure(service, "timeout", 504, error) from error
+        raise UpstreamError(service, "timeout", 504, error) from error
     except (aiohttp.ClientError, OSError) as error:
-        raise _failure(service, "broken-off", 502, error) from error
+        raise UpstreamError(service, "broken-off", 502, error) from error
 
 
 async def open_websocket(
@@ -237,10 +244,10 @@ async def open_websocket(
             )
     except aiohttp.WSServerHandshakeError as error:
         status = error.status if 400 <= error.status < 500 else 502
-        raise _failure(service, "refused", status, error) from error
+        raise UpstreamError(service, "refused", status, error) from error
     except TimeoutError as error:
-        raise _failure(service, "timeout", 504, error) from error
+        raise UpstreamError(service, "timeout", 504, error) from error
     except aiohttp.ClientConnectorError as error:
-        raise _failure(service, "unreachable", 502, error) from error
+        raise UpstreamError(service, "unreachable", 502, error) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise _failure(service, "bad-answer", 502, error) from error
+        raise UpstreamError(service, "bad-answer", 502, error) from error

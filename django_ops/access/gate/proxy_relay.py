@@ -65,14 +65,17 @@ class Relay:
             self._ended_by_gate.set_result(ending)
 
     async def run(self) -> Ending:
-        """Pass messages on until one side ends, then end the other one. Return who ended it, and how."""
+        """Accept the browser's, and pass messages on until one side ends; then end the other one.
+
+        Return who ended it, and how.
+        """
         ending = Ending(GATE, INTERNAL_ERROR)
-        tasks = (
-            asyncio.ensure_future(self._ended_by_gate),
-            asyncio.create_task(self._pass_on_from_client()),
-            asyncio.create_task(self._pass_on_from_upstream()),
-        )
+        tasks: list[asyncio.Future[Ending]] = []
         try:
+            await self._send({"type": "websocket.accept", "subprotocol": self._upstream.protocol})
+            tasks.append(self._ended_by_gate)
+            tasks.append(asyncio.create_task(self._pass_on_from_client()))
+            tasks.append(asyncio.create_task(self._pass_on_from_upstream()))
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             ending = next(task for task in tasks if task.done()).result()
         finally:

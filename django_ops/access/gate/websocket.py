@@ -40,9 +40,9 @@ async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             entry.service, target, _headers(entry), scope.get("subprotocols", ())
         )
     except UpstreamError as error:
+        error.report()
         await _deny(scope, send, error.status)
         return
-    await send({"type": "websocket.accept", "subprotocol": upstream.protocol})
     started_at = time.monotonic()
     relay = Relay(receive, send, upstream, entry.service.max_body_bytes)
     catalog.GATE_WEBSOCKETS.inc(entry.service.name)

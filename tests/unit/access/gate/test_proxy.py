@@ -12,7 +12,10 @@ from django.test import RequestFactory
 from django_ops.access.gate import proxy_watch
 from django_ops.access.gate.decision import Person
 from django_ops.access.gate.proxy import proxy
+from django_ops.access.gate.proxy_carrier import AccessEndedError
+from django_ops.access.gate.proxy_client import UpstreamError
 from django_ops.exceptions import ImproperlyConfiguredError
+from tests.integration.proxy_site.upstream import events
 from tests.unit.access.gate.proxying import ADA, OWN, PATIENCE_SECONDS, SESSION, Answer, Connection, Site, upstream
 from tests.unit.handlers import scope
 
@@ -169,6 +172,32 @@ def test_upload__without_a_word_of_its_length_in_http_2(settings):
     assert b'"bytes": 3,' in asyncio.run(run()).body
 
 
+def test_upload__that_ends_with_the_access_of_its_user(settings, known):
+    settings.OPS_GATE_CACHE_SECONDS = 0
+
+    async def run() -> Answer:
+        broken_off = events["upload broken off"]
+        async with upstream() as address:
+            settings.OPS_GATE_SERVICES = services(address)
+            connection = Site().begin("/ops/ui/upload", "POST", [SESSION, OWN, LENGTH])
+            connection.put("http.request", body=b"01", more_body=True)
+            await asyncio.sleep(0.1)
+            known.person = None
+            await connection.end()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while events["upload broken off"] == broken_off:
+                    await asyncio.sleep(0.01)
+            return connection.answer()
+
+    assert asyncio.run(run()).status == 403
+
+
+@pytest.mark.parametrize("framing", [LENGTH, CHUNKED])
+def test_upload__beyond_the_limit_is_no_fault_of_the_ui(settings, caplog, framing):
+    ask(settings, "/ops/ui/upload", "POST", [b"01234", b"56789"], [SESSION, OWN, framing], max_body_bytes=9)
+    assert [record.message for record in caplog.records if hasattr(record, "gate_error")] == []
+
+
 def test_upload__whose_client_leaves(settings):
     async def run() -> Connection:
         async with upstream() as address:
@@ -201,7 +230,7 @@ def test_stream__ends_with_the_access_of_its_user(settings, known):
     assert asyncio.run(run()).is_complete  # its client asks again
 
 
-def test_download__breaks_off_with_the_access_of_its_user(settings, known):
+def test_download__breaks_off_with_the_access_of_its_user(settings, known, caplog):
     settings.OPS_GATE_CACHE_SECONDS = 0
 
     async def run() -> None:
@@ -213,8 +242,9 @@ def test_download__breaks_off_with_the_access_of_its_user(settings, known):
             known.person = Person(ADA.key, ADA.username, ADA.email, may_open=True, role="Admin")
             await connection.end()
 
-    with pytest.raises(Exception, match="may not have it open any more"):
+    with pytest.raises(AccessEndedError):
         asyncio.run(run())
+    assert [record.message for record in caplog.records if hasattr(record, "gate_error")] == []
 
 
 def test_answer__that_comes_after_the_access_has_ended(settings, known):
@@ -235,7 +265,7 @@ def test_answer__that_comes_after_the_access_has_ended(settings, known):
 
 @pytest.mark.parametrize("path", ["/ops/ui/broken?length=1", "/ops/ui/stall"])
 def test_download__that_the_ui_breaks_off(settings, path):
-    with pytest.raises(Exception, match=r"broken-off|timeout"):
+    with pytest.raises(UpstreamError, match=r"broken-off|timeout"):
         ask(settings, path, timeout_seconds=0.3)
 
 

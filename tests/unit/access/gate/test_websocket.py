@@ -15,7 +15,8 @@ from django_ops.access.gate.asgi import gate
 from django_ops.access.gate.decision import Person
 from django_ops.access.gate.proxy_relay import CLIENT, GATE, UPSTREAM, Ending, is_sendable
 from django_ops.exceptions import MissingExtraError
-from tests.unit.access.gate.proxying import OWN, SESSION, Connection, Site, upstream
+from tests.integration.proxy_site.upstream import events
+from tests.unit.access.gate.proxying import OWN, PATIENCE_SECONDS, SESSION, Connection, Site, upstream
 from tests.unit.handlers import scope
 
 pytestmark = pytest.mark.usefixtures("proxied")
@@ -198,6 +199,21 @@ def test_end__because_the_client_cannot_be_sent_to(settings, caplog):
     run(settings, act)
     (record,) = [record for record in caplog.records if "websocket" in record.message]
     assert (record.gate_ended_by, record.gate_close_code, record.gate_user) == ("client", 1006, "7")
+
+
+def test_end__because_the_client_left_before_it_was_accepted(settings):
+    async def act(site: Site) -> int:
+        closed = events["websockets closed"]
+        connection = site.open("/ops/ui/talk")
+        connection.fails_to_send = OSError("the client has gone")
+        with pytest.raises(OSError, match="has gone"):
+            await connection.end()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while events["websockets closed"] == closed:
+                await asyncio.sleep(0.01)
+        return events["websockets closed"] - closed
+
+    assert run(settings, act) == 1
 
 
 def test_end__because_the_server_fails(settings):
