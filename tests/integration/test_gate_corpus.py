@@ -118,6 +118,7 @@ WEAKER = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cases", "weaker"), WEAKER.values(), ids=WEAKER)
 def test_weaker_configuration__lets_something_past(behind, cases, weaker):
     with behind.nginx(weaker) as gate:
@@ -139,6 +140,7 @@ CARELESS = {
 UNREAD = ("X_Forwarded_User", "X_Ops_User")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weaker", CARELESS.values(), ids=CARELESS)
 def test_careless_surroundings__let_nothing_past(behind, weaker):
     cases = [case for case in CORPUS if not case.name.startswith("smuggling") and not any(map(case.name.count, UNREAD))]
