@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from django_ops.access.gate import nginx_headers
 from django_ops.access.gate.proxy_paths import public_location, public_path, public_refresh
 from django_ops.access.gate.registry import Service
 
@@ -29,8 +30,8 @@ _NOT_FROM_CLIENTS = HOP_BY_HOP | frozenset(
 _IDENTITY_FAMILIES = (
     "remote-", "ssl-", "x-ops-", "x-forwarded", "x-original-", "x-remote-", "x-webauth-", "x-auth-",
     "x-authenticated-", "x-authentik-", "x-user", "x-ssl-", "x-client-cert", "x-accel-", "x-proxy-", "x-vouch-",
-    "x-consumer-", "x-token", "x-jwt-", "x-goog-authenticated-", "x-goog-iap-", "x-ms-client-principal", "x-amzn-oidc-",
-    "cf-access-", "tailscale-", "proxy-", "impersonate-", "es-security-runas-", "es-secondary-", "sec-websocket-",
+    "x-consumer-", "x-pomerium-", "x-token", "x-jwt-", "x-goog-authenticated-", "x-goog-iap-",
+    "x-ms-client-principal", "x-amzn-oidc-", "cf-access-", "tailscale-", "proxy-", "impersonate-", "es-security-runas-", "es-secondary-", "sec-websocket-",
 )  # fmt: skip
 
 #: Responses. What speaks for the whole site, whose name the UI shares, or to the proxy in front of us.
@@ -51,6 +52,10 @@ _PROXY_FAMILIES = (
     "proxy-",
     "sec-websocket-",
 )
+
+# whatever nginx is told by name; it knows no families
+_NOT_FROM_CLIENTS |= {name.lower() for name in nginx_headers.IDENTITY_HEADERS + nginx_headers.FORWARDING_HEADERS}
+_NOT_FROM_UPSTREAMS |= {name.lower() for name in nginx_headers.HIDDEN_RESPONSE_HEADERS}
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_ops.access.gate import nginx_headers
 from django_ops.access.gate.proxy_headers import Cookie, Front, identity_names, request_headers, response_headers
 from django_ops.access.gate.registry import Service, parse
 
@@ -313,3 +314,16 @@ def test_cookies__several_of_one_name_stay_several():
         "/ops/flower/a",
         "/ops/flower/b",
     ]
+
+
+# What nginx knows by name, the proxy must know as well ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", nginx_headers.IDENTITY_HEADERS + nginx_headers.FORWARDING_HEADERS)
+def test_request_headers__what_nginx_drops_does_not_pass(name):
+    assert sent([(name, "forged")]) == sent([])
+
+
+@pytest.mark.parametrize("name", nginx_headers.HIDDEN_RESPONSE_HEADERS)
+def test_response_headers__what_nginx_hides_does_not_pass(name):
+    assert seen([(name, "x")]) == seen([])
