@@ -31,7 +31,8 @@ _IDENTITY_FAMILIES = (
     "remote-", "ssl-", "x-ops-", "x-forwarded", "x-original-", "x-remote-", "x-webauth-", "x-auth-",
     "x-authenticated-", "x-authentik-", "x-user", "x-ssl-", "x-client-cert", "x-accel-", "x-proxy-", "x-vouch-",
     "x-consumer-", "x-pomerium-", "x-token", "x-jwt-", "x-goog-authenticated-", "x-goog-iap-",
-    "x-ms-client-principal", "x-amzn-oidc-", "cf-access-", "tailscale-", "proxy-", "impersonate-", "es-security-runas-", "es-secondary-", "sec-websocket-",
+    "x-ms-client-principal", "x-amzn-oidc-", "cf-access-", "tailscale-", "proxy-", "impersonate-",
+    "es-security-runas-", "es-secondary-", "sec-websocket-",
 )  # fmt: skip
 
 #: Responses. What speaks for the whole site, whose name the UI shares, or to the proxy in front of us.
