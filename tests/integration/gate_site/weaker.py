@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django_ops.access.gate import proxy, proxy_entry, proxy_headers, websocket
+from django_ops.access.gate import nginx_headers, proxy, proxy_entry, proxy_headers, websocket
 from django_ops.access.gate.decision import Decision, Reason
 from django_ops.access.gate.proxy_headers import Cookie
 
@@ -24,6 +24,7 @@ def _paths_as_they_come() -> None:
 
 def _identities_as_they_come() -> None:
     proxy_headers._IDENTITY_FAMILIES = ()
+    proxy_headers._NOT_FROM_CLIENTS -= {name.lower() for name in nginx_headers.IDENTITY_HEADERS}
     proxy.identity_names = lambda services: frozenset()
 
 
@@ -59,6 +60,7 @@ def _cookies_of_a_ui_for_the_site() -> None:
 
 def _words_of_a_ui_in_our_name() -> None:
     proxy_headers._PROXY_FAMILIES = ()
+    proxy_headers._NOT_FROM_UPSTREAMS -= {name.lower() for name in nginx_headers.HIDDEN_RESPONSE_HEADERS}
 
 
 #: By its name, what is taken away, and how the names of the requests begin that then get past.
