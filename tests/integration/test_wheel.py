@@ -20,18 +20,24 @@ import django
 from django.conf import settings
 settings.configure(
     SECRET_KEY="x",
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django_ops", "django_ops.passwords"],
+    INSTALLED_APPS=[
+        "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.messages",
+        "django_ops", "django_ops.passwords", "django_ops.access.gate",
+    ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
 )
 django.setup()
 import django_ops
 assert "site-packages" in django_ops.__file__, django_ops.__file__
 # what an extra or a server brings, and this environment has not
-OPTIONAL = ("django_ops.celery", "django_ops.gunicorn")
+OPTIONAL = (
+    "django_ops.celery", "django_ops.gunicorn", "django_ops.access.gate.proxy", "django_ops.access.gate.websocket"
+)
 for module in pkgutil.walk_packages(django_ops.__path__, "django_ops.", onerror=lambda name: None):
     if not module.name.startswith(OPTIONAL):
         importlib.import_module(module.name)
-absent = {"celery", "gunicorn", "kombu", "uvicorn", "opentelemetry", "django_prometheus", "psycopg", "redis", "stack"}
+absent = {"aiohttp", "celery", "gunicorn", "kombu", "uvicorn", "opentelemetry", "django_prometheus", "psycopg", "redis"}
+absent.add("stack")
 assert not absent & set(sys.modules), absent & set(sys.modules)
 """
 
