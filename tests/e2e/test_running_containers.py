@@ -158,7 +158,7 @@ def test_rendered_config__that_breaks_a_rule_is_rejected_by_it_alone(
 
 
 def test_rendering__without_docker_is_what_docker_renders(running: Stack) -> None:
-    ours = compose.render(compose.read(), {**compose.read_env(), "HTTP_PORT": str(running.port)})["services"]
+    ours = compose.render(compose.read(), {**compose.read_env(), **running.environment})["services"]
     for name, service in running.config["services"].items():
         for key in ("image", "user", "read_only", "cap_drop", "security_opt", "profiles", "init", "restart"):
             assert ours[name].get(key) == service.get(key), (name, key)
