@@ -50,6 +50,15 @@ def start_flower(broker: str, directory: Path, prefix: str) -> Iterator[str]:
         yield f"http://{HOST}:{port}"
 
 
+@contextmanager
+def flower_entry(broker: str, directory: Path) -> Iterator[dict[str, str]]:
+    """Run a Flower, and return what OPS_GATE_SERVICES says of it. Raises MissingProgramError."""
+    credentials = directory / "credentials"
+    credentials.write_text(PASSWORD)
+    with start_flower(broker, directory / "home", "/ops/flower/") as address:
+        yield {"upstream": address, "credentials_file": str(credentials)}
+
+
 def _celery(broker: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "celery", "--broker", broker, *arguments]
 

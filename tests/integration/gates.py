@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from tests.contract.nginxes import program, readable_directory
+from tests.contract.nginxes import Answer, program, readable_directory
 from tests.integration.gate_upstreams import Upstream, upstreams
 from tests.integration.services import HOST, free_port, running
 
@@ -23,18 +23,6 @@ ROOT = Path(__file__).parents[2]
 NAME = "ops.example.com"
 #: How long a client waits for what may never come.
 _SILENCE_SECONDS = 0.4
-
-
-class Answer(NamedTuple):
-    """What a client got."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    def json(self) -> Any:
-        """The body, which must be JSON."""
-        return json.loads(self.body)
 
 
 class Gate:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import started
-from tests.integration.gate_flower import PASSWORD, WORKER, start_flower, start_worker
+from tests.integration.gate_flower import WORKER, flower_entry, start_worker
 from tests.integration.gates import NAME, Gate, site
 from tests.integration.services import Redis, wait_until
 
@@ -23,21 +23,18 @@ def broker(redis_server: Redis) -> str:
 
 
 @pytest.fixture(scope="module")
-def flower(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from started(start_flower(broker, tmp_path_factory.mktemp("flower") / "home", "/ops/flower/"))
+def flower(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    yield from started(flower_entry(broker, tmp_path_factory.mktemp("flower")))
 
 
 @pytest.fixture(scope="module")
-def gate(flower: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
-    credentials = tmp_path_factory.mktemp("secrets") / "flower"
-    credentials.write_text(PASSWORD)
-    services = {"flower": {"upstream": flower, "credentials_file": str(credentials)}, "closed": {}}
-    with site(services) as made, made.nginx() as running_gate:
+def gate(flower: dict[str, str]) -> Iterator[Gate]:
+    with site({"flower": flower, "closed": {}}) as made, made.nginx() as running_gate:
         yield running_gate
 
 
 @pytest.fixture
-def worker(broker: str, flower: str, tmp_path: Path):
+def worker(broker: str, flower: dict[str, str], tmp_path: Path):
     with start_worker(broker, tmp_path / "worker") as process:
         yield process
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import started
-from tests.integration.gate_flower import PASSWORD, WORKER, start_flower, start_worker
+from tests.integration.gate_flower import WORKER, flower_entry, start_worker
 from tests.integration.gates import NAME, Gate
 from tests.integration.proxy_gates import proxied
 from tests.integration.services import Redis, wait_until
@@ -24,15 +24,13 @@ def broker(redis_server: Redis) -> str:
 
 
 @pytest.fixture(scope="module")
-def flower(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from started(start_flower(broker, tmp_path_factory.mktemp("flower") / "home", "/ops/flower/"))
+def flower(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    yield from started(flower_entry(broker, tmp_path_factory.mktemp("flower")))
 
 
 @pytest.fixture(scope="module")
-def gate(flower: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
-    credentials = tmp_path_factory.mktemp("secrets") / "flower"
-    credentials.write_text(PASSWORD)
-    with proxied({"flower": {"upstream": flower, "credentials_file": str(credentials)}}) as made:
+def gate(flower: dict[str, str]) -> Iterator[Gate]:
+    with proxied({"flower": flower}) as made:
         yield made
 
 

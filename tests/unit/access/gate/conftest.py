@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
+from django.core.cache import cache
 from django.urls import path
 
 from django_ops.access.gate import people
@@ -21,6 +23,15 @@ class Known:
         if isinstance(self.person, Exception):
             raise self.person
         return self.person
+
+
+@pytest.fixture
+def nothing_remembered() -> Iterator[None]:
+    """Neither what users may open nor their sessions is left of another test."""
+    people.memory.clear()
+    yield
+    people.memory.clear()
+    cache.clear()
 
 
 @pytest.fixture

@@ -6,7 +6,13 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
+from django.test import override_settings
 
+from django_ops.access.gate.registry import parse
+
+ENTRY = {"upstream": "http://flower:5555"}
+FLOWER = parse({"flower": ENTRY}, "/ops/")["flower"]
+CACHED = override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cache")
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 

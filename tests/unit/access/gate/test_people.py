@@ -4,28 +4,15 @@ import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.backends import AllowAllUsersModelBackend, ModelBackend
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
 from django.test import override_settings
 
 from django_ops.access.gate import people
 from django_ops.access.gate.decision import Person
 from django_ops.access.gate.people import afind, afind_again, credentials, find, find_again, memory
 from django_ops.access.gate.registry import parse
-from tests.unit.access.gate.signed_in import permission, session_of
+from tests.unit.access.gate.signed_in import CACHED, ENTRY, FLOWER, permission, session_of
 
-ENTRY = {"upstream": "http://flower:5555"}
-FLOWER = parse({"flower": ENTRY}, "/ops/")["flower"]
-CACHED = override_settings(SESSION_ENGINE="django.contrib.sessions.backends.cache")
-
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _fresh():
-    memory.clear()
-    yield
-    memory.clear()
-    cache.clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_remembered")]
 
 
 @pytest.fixture
