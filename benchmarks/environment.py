@@ -8,6 +8,8 @@ import sys
 import venv
 from pathlib import Path
 
+from requirements.install import explain, hashed, surroundings
+
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "benchmarks" / "requirements.txt"
 HOME = ROOT / ".cache" / "bench-venv"
@@ -51,13 +53,14 @@ def prepare(say) -> Path:
     if not python.exists() or not is_current(peers, wanted):
         say(f"making {HOME.relative_to(ROOT)} with the peers")
         venv.create(HOME, clear=True, with_pip=True)
-        _pip(python, "--require-hashes", "--requirement", str(REQUIREMENTS))
+        _pip(python, "install", *hashed(REQUIREMENTS))
+        _pip(python, "check")
         _add_to_path(python)
         peers.write_text(wanted, encoding="utf-8")
     wanted = digest(*(ROOT / name for name in PACKAGE_SOURCES if (ROOT / name).exists()))
     if not is_current(package, wanted):
         say("installing django-ops from this tree")
-        _pip(python, "--no-deps", "--no-build-isolation", "--force-reinstall", str(ROOT))
+        _pip(python, "install", "--no-deps", "--no-build-isolation", "--force-reinstall", str(ROOT))
         package.write_text(wanted, encoding="utf-8")
     return python
 
@@ -72,7 +75,8 @@ def _add_to_path(python: Path) -> None:
 
 
 def _pip(python: Path, *arguments: str) -> None:
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    command = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=surroundings())
     if result.returncode != 0:
-        raise EnvironmentBuildError(f"pip install {' '.join(arguments)} failed:\n{result.stderr.strip()}")
+        # `pip check` writes what is missing to its output
+        raise EnvironmentBuildError(f"pip {' '.join(arguments)} failed:\n{explain(result.stderr or result.stdout)}")

@@ -19,18 +19,22 @@ ARG BUILD_PACKAGES=
 # hadolint ignore=DL3008
 RUN if [ -n "$BUILD_PACKAGES" ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends $BUILD_PACKAGES; fi
 COPY requirements/stack.txt /tmp/stack.txt
+# Where everything is pinned by hash, pip has no dependencies to look for: pip before 23.3 would ask for the newest
+# `redis` where something needs `redis[x]`. That none is missing is what `pip check` says.
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip /opt/venv && \
     pip --python /opt/venv/bin/python install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore \
-        --require-hashes --only-binary=:all: -r /tmp/stack.txt && \
+        --no-deps --require-hashes --only-binary=:all: -r /tmp/stack.txt && \
+    pip --python /opt/venv/bin/python check && \
     /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 # A project's own requirements come second, so their versions win.
 ARG REQUIREMENTS=requirements/stack.txt
 COPY ${REQUIREMENTS} /tmp/project.txt
 RUN --mount=type=cache,target=/root/.cache/pip \
     cmp -s /tmp/stack.txt /tmp/project.txt || { \
+    hashed=$(grep -l -e --hash= /tmp/project.txt); \
     pip --python /opt/venv/bin/python install --quiet --no-compile --disable-pip-version-check --root-user-action=ignore \
-        -r /tmp/project.txt && \
+        ${hashed:+--no-deps} -r /tmp/project.txt && \
     pip --python /opt/venv/bin/python check && \
     /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib; }
 

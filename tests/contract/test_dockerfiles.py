@@ -5,12 +5,15 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.programs import require
+
+pytestmark = pytest.mark.one_python
 
 TOP = Path(__file__).parents[2]
 FOLDER = TOP / "dockerfiles"
@@ -110,7 +113,17 @@ def test_first_lines__are_the_same_in_both():
 
 
 def test_dependencies__are_pinned_by_hash():
-    assert "--require-hashes --only-binary=:all: -r /tmp/stack.txt" in APP.read_text()
+    text = APP.read_text()
+    assert "--no-deps --require-hashes --only-binary=:all: -r /tmp/stack.txt" in text
+    # what is missing is found by the step itself
+    assert "pip --python /opt/venv/bin/python check" in text[text.index("-r /tmp/stack.txt") :].partition("ARG ")[0]
+
+
+@EACH
+def test_dependencies__pip_looks_for_none_where_all_are_pinned_by_hash(recipe):
+    """Pip before 23.3 does not apply a pin to the same package with an extra."""
+    steps = [step for step in arguments(recipe.read_text(), "RUN") if "--require-hashes" in step]
+    assert [step for step in steps if "--no-deps" not in step.split("--require-hashes")[0]] == []
 
 
 def test_dependencies__are_a_layer_before_the_code():
@@ -255,5 +268,7 @@ def test_make_readable__mends_a_strict_umask(tmp_path):
 def test_script__is_posix_and_short(script):
     assert len(script.read_text().splitlines()) < 60
     subprocess.run(["sh", "-n", script], check=True)
-    if program := shutil.which("shellcheck"):
-        subprocess.run([program, script], check=True)
+
+
+def test_scripts__please_shellcheck():
+    subprocess.run([require("shellcheck"), *FOLDER.rglob("*.sh")], check=True)

@@ -18,14 +18,17 @@ def machine(tmp_path):
     def install(name: str, version: str, *, has_venv: bool = True) -> str:
         python = tmp_path / name
         asked_for_venv = "exit 0" if has_venv else "exit 1"
-        python.write_text(
-            f"#!/usr/bin/env bash\ncase $2 in *ensurepip*) {asked_for_venv} ;; *) echo {version} ;; esac\n"
-        )
-        python.chmod(0o755)
+        program(python, f"case $2 in *ensurepip*) {asked_for_venv} ;; *) echo {version} ;; esac")
         return str(python)
 
     install.path = str(tmp_path)
     return install
+
+
+def program(path: Path, does: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/usr/bin/env bash\n{does}\n")
+    path.chmod(0o755)
 
 
 def find(machine, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -83,7 +86,26 @@ def test_by_hand__one_that_is_not_there_is_named(machine):
 
 
 def test_shim__that_starts_nothing_is_passed_over(machine, tmp_path):
-    (tmp_path / "python3.14").write_text("#!/usr/bin/env bash\nexit 127\n")
-    (tmp_path / "python3.14").chmod(0o755)
+    program(tmp_path / "python3.14", "exit 127")
     real = machine("python3.12", "3.12")
     assert find(machine).stdout.strip() == real
+
+
+def test_shim__that_starts_nothing_hides_no_real_one_of_its_name(machine, tmp_path):
+    program(tmp_path / "shims" / "python3.12", "exit 127")
+    real = machine("python3.12", "3.12")
+    assert find(machine, PATH=f"{tmp_path / 'shims'}:{machine.path}").stdout.strip() == real
+
+
+def test_first_in_path__of_another_version_hides_no_later_one(machine, tmp_path):
+    program(tmp_path / "old" / "python3", "echo 2.7")
+    later = machine("python3", "3.11")
+    assert find(machine, PATH=f"{tmp_path / 'old'}:{machine.path}").stdout.strip() == later
+
+
+def test_surroundings__of_another_python_are_left_out(machine, tmp_path):
+    python = machine("python3.12", "3.12")
+    (tmp_path / "python3.12").write_text(
+        (tmp_path / "python3.12").read_text().replace("\ncase", "\n[ -z ${PYTHONHOME-}${PYTHONPATH-} ] || exit 1\ncase")
+    )
+    assert find(machine, PYTHONHOME="/opt/conda", PYTHONPATH="/opt/ros").stdout.strip() == python
