@@ -1,7 +1,11 @@
 """The folders of tests/images are whole, agree with compose.yml, and are built again when they change."""
 
 import dataclasses
+import os
+import queue
 import re
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,8 @@ import pytest
 from tests.images import builder, engine, report
 from tests.images.catalog import Image, ImageError, content_hash, in_order, read_catalog, read_image
 from tests.images.machine import machine_files
+
+pytestmark = pytest.mark.one_python
 
 CATALOG = read_catalog()
 MINIMAL = 'tag = "some/program:v1.2.3"\ncomponent = "fake"\nmade-of = "words"\nversion = "none"\n'
@@ -206,3 +212,64 @@ def test_have__asks_a_registry_out_of_reach_once(monkeypatch: pytest.MonkeyPatch
     for name in ("redis", "postgres", "memcached"):
         one.have(CATALOG[name])
     assert engine.asked == [CATALOG["redis"].tag]
+
+
+def test_have_all__begins_each_after_what_it_needs_and_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now: set[str] = set()
+    together: list[set[str]] = []
+    ended: list[str] = []
+
+    def build(image: Image, *_: object) -> None:
+        assert set(image.needs) <= set(ended), image.name
+        now.add(image.name)
+        together.append(set(now))
+        time.sleep(0.01)  # as building does: so that another one begins
+        now.remove(image.name)
+        ended.append(image.name)
+
+    Engine(monkeypatch, {}, pullable=False)
+    monkeypatch.setattr(builder, "build_image", build)
+    images = in_order(CATALOG, CATALOG)
+    built = builder.Builder(CATALOG, [], lambda _: None, 1).have_all(images)
+    assert [one.image.name for one in built] == [image.name for image in images]
+    assert sorted(ended) == sorted(CATALOG)
+    assert max(map(len, together)) == builder.AT_A_TIME
+
+
+def test_have_all__has_what_takes_longest_beside_what_waits_for_the_network() -> None:
+    bases = {"debian", "busybox", "go", "python"}
+    waiting = {name: image for name, image in CATALOG.items() if name not in bases}
+    first = builder.following(waiting, [], list(CATALOG.values()))
+    assert first is CATALOG["prometheus"]
+    second = builder.following(waiting, [first], list(CATALOG.values()))
+    assert "go" not in second.needs
+
+
+def test_have_all__ends_with_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(image: Image, *_: object) -> None:
+        if image.name == "busybox":
+            raise ImageError("no busybox")
+
+    Engine(monkeypatch, {}, pullable=False)
+    monkeypatch.setattr(builder, "build_image", fail)
+    with pytest.raises(ImageError, match="no busybox"):
+        builder.Builder(CATALOG, [], lambda _: None, 1).have_all(in_order(CATALOG, CATALOG))
+
+
+def test_second_builder__waits_for_the_first_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    said: queue.Queue[str] = queue.Queue()
+    order: list[str] = []
+
+    def second() -> None:
+        with builder.OneAtATime("build", said.put):
+            order.append("second")
+
+    with builder.OneAtATime("build", said.put):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        assert f"process {os.getpid()} is at it (build)" in said.get(timeout=60)
+        order.append("first")
+    waiting.join(60)
+    assert order == ["first", "second"]
+    assert said.empty()

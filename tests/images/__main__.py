@@ -1,7 +1,7 @@
 """Builds stand-ins for upstream's images, shows what each image is, and starts an engine: see README.md."""
 
 import argparse
-import os
+import subprocess
 import sys
 
 from . import engine, report
@@ -21,9 +21,9 @@ def build(names: list[str], may_pull: bool, answer_seconds: float) -> None:
     engine.require_engine()
     LOGS.mkdir(parents=True, exist_ok=True)
     images = read_catalog()
-    with machine_files() as machine, OneAtATime():
+    with machine_files() as machine, OneAtATime("build", say):
         builder = Builder(images, machine, say, answer_seconds, may_pull)
-        built = [builder.have(image) for image in in_order(images, names or images)]
+        built = builder.have_all(in_order(images, names or images))
         say(report.write_build_log(built))
     say(report.banner(built))
 
@@ -46,7 +46,8 @@ def main() -> None:
             engine.require_engine()
             sys.stdout.write(f"{report.table(read_catalog().values())}\n")
         else:
-            os.execv(HERE / "engine.sh", [str(HERE / "engine.sh")])
+            with OneAtATime("engine", say):
+                raise SystemExit(subprocess.run([HERE / "engine.sh"]).returncode)
     except ImageError as error:
         say(f"{parser.prog}: {error}")
         raise SystemExit(1) from None

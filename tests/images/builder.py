@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,8 @@ LABEL_KIND = f"{engine.PREFIX}component"
 LABEL_CONTENT = f"{engine.PREFIX}content"
 LABEL_FOR = f"{engine.PREFIX}stand-in-for"
 LABEL_VERSION = f"{engine.PREFIX}version-run"
+#: Images that are built at a time: one compiles while another one's packages are fetched and unpacked.
+AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,10 @@ def run_prepare(image: Image) -> Path:
     making = kept.with_suffix(f".{os.getpid()}")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
-    environment = {**os.environ, "DOWNLOADS": str(cache_directory("images", "downloads"))}
+    # a script may install what it runs with, while somebody else installs something as well
+    patient = cache_directory("images") / "apt.conf"
+    patient.write_text('DPkg::Lock::Timeout "600";\n', encoding="utf-8")
+    environment = {**os.environ, "APT_CONFIG": str(patient), "DOWNLOADS": str(cache_directory("images", "downloads"))}
     log = LOGS / f"{image.name}.prepare.log"
     with log.open("w", encoding="utf-8") as output:
         done = subprocess.run([script, making], cwd=image.folder, env=environment, stdin=subprocess.DEVNULL,
@@ -111,6 +117,22 @@ def build_image(image: Image, content: str, machine: Iterable[tuple[str, Path]])
     engine.docker("image", "rm", "--no-prune", scratch)
 
 
+def following(waiting: Mapping[str, Image], begun: Iterable[Image], images: Iterable[Image]) -> Image | None:
+    """Return which of the waiting images is to begin beside those that have begun; None where all need others first."""
+    missing = waiting.keys() | {image.name for image in begun}
+    ready = [image for image in waiting.values() if not set(image.needs) & missing]
+    compiling = any("go" in image.needs for image in begun)
+    return min(
+        ready, key=lambda image: (compiling and "go" in image.needs, -minutes_to_go(image, images)), default=None
+    )
+
+
+def minutes_to_go(image: Image, images: Iterable[Image]) -> float:
+    """Return how long it takes from here to the last image that needs this one."""
+    after = [minutes_to_go(other, images) for other in images if image.name in other.needs]
+    return image.minutes + max(after, default=0)
+
+
 @dataclass
 class Builder:
     """One run: what is asked for goes through `have` in order, which says how it was had."""
@@ -143,6 +165,24 @@ class Builder:
         build_image(image, content, self.machine)
         return built("built", image.component)
 
+    def have_all(self, images: Sequence[Image]) -> list[Built]:
+        """See to all of these, some at a time and each after what it needs; return them in their order.
+
+        Of those that could begin, a program that compiles comes beside one that does not, as one uses all cores and
+        the other one waits for the network; then, what has the longest way to go. Raises ImageError once those that
+        have begun have ended.
+        """
+        waiting = {image.name: image for image in images}
+        built: dict[str, Built] = {}
+        begun: dict[Future[Built], Image] = {}
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            while waiting or begun:
+                while len(begun) < AT_A_TIME and (image := following(waiting, begun.values(), images)):
+                    begun[pool.submit(self.have, waiting.pop(image.name))] = image
+                for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                    built[begun.pop(future).name] = future.result()
+        return [built[image.name] for image in images]
+
     def pulled(self, image: Image) -> bool:
         """Tell whether the image could be pulled; a registry that was out of reach once is not asked again."""
         host = engine.registry(image.tag)
@@ -157,11 +197,22 @@ class Builder:
 
 
 class OneAtATime:
-    """Lets one builder on this machine work at a time, as they share tags and the cache."""
+    """Lets one process on this machine do something at a time; the others say for whom they wait."""
+
+    def __init__(self, what: str, say: Callable[[str], None]) -> None:
+        self.what, self.say = what, say
 
     def __enter__(self) -> None:
-        self.lock = (cache_directory("images") / "lock").open("w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.lock = (cache_directory("images") / f"{self.what}.lock").open("a+")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.lock.seek(0)
+            self.say(f"process {self.lock.read().strip() or '?'} is at it ({self.what}): waiting until it has ended")
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.lock.truncate(0)
+        self.lock.write(f"{os.getpid()}\n")
+        self.lock.flush()
 
     def __exit__(self, *_: object) -> None:
         self.lock.close()

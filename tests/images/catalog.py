@@ -32,6 +32,7 @@ class Image:
     prepare: str = ""
     context_files: tuple[str, ...] = ()
     machine: bool = False
+    minutes: float = 0.5
 
     @property
     def name(self) -> str:

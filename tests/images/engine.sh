@@ -11,7 +11,8 @@ install_packages() {
   say "installing $*"
   apt-get update -qq
   # RUNLEVEL=1: no package starts its service
-  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq \
+    --no-install-recommends "$@" >/dev/null
 }
 
 # Compose 2 and buildx are packages since Debian 13. Debian 12 takes the two programs, which need no library but libc,
