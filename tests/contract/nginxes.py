@@ -19,7 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.integration.services import HOST, MissingProgramError, free_port, running, wait_until
+from tests.integration.services import HOST, held_port, running, wait_until
+from tests.programs import require
 
 SOURCE = Path(__file__).parents[2] / "dockerfiles" / "nginx"
 NAME = "app.test"
@@ -132,7 +133,7 @@ class Edge:
 
     def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """Send one request over plain HTTP; underscores in names of headers are dashes."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
         try:
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             response = connection.getresponse()
@@ -140,11 +141,16 @@ class Edge:
         finally:
             connection.close()
 
-    def send(self, request: bytes) -> bytes:
-        """Send bytes as they are, and return all that comes until the connection is closed or reset."""
+    def send(self, request: bytes, *, ends: bool = False) -> bytes:
+        """Send bytes as they are, and return all that comes until the connection is closed or reset.
+
+        `ends` says that nothing more is to come; otherwise nginx may wait 5 s for the rest of a body that it refused.
+        """
         answer = b""
-        with socket.create_connection((HOST, self.port), timeout=10) as connection:
+        with socket.create_connection((HOST, self.port), timeout=60) as connection:
             connection.sendall(request)
+            if ends:
+                connection.shutdown(socket.SHUT_WR)
             try:
                 while part := connection.recv(65536):
                     answer += part
@@ -154,7 +160,7 @@ class Edge:
 
     def lines(self, count: int) -> list[dict[str, Any]]:
         """Wait until there are so many lines in the access log, and return them."""
-        wait_until(lambda: len(self._raw_lines()) >= count, f"{count} lines in {self.log}", 5)
+        wait_until(lambda: len(self._raw_lines()) >= count, f"{count} lines in {self.log}")
         return [json.loads(line.decode()) for line in self._raw_lines()]
 
     def line(self, path: str) -> dict[str, Any]:
@@ -165,7 +171,7 @@ class Edge:
             found[:] = [line for line in self.lines(0) if line["url"]["path"] == path]
             return bool(found)
 
-        wait_until(is_there, f"a line with {path} in {self.log}", 5)
+        wait_until(is_there, f"a line with {path} in {self.log}")
         return found[-1]
 
     def _raw_lines(self) -> list[bytes]:
@@ -174,10 +180,24 @@ class Edge:
 
 def program() -> str:
     """Return where nginx is. Raises MissingProgramError."""
-    found = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if found is None:
-        raise MissingProgramError("nginx", "nginx-light")
-    return found
+    return require("nginx", package="nginx-light")
+
+
+def plain_configuration(directory: Path, http: str) -> str:
+    """Return an nginx.conf that is not ours: `http` stands inside its block of that name; it writes to `directory`."""
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = " ".join(f"{kind}_temp_path {directory}/{kind};" for kind in kinds)
+    return f"""\
+daemon off;
+pid {directory}/nginx.pid;
+error_log stderr warn;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    {temporary}
+{http}}}
+"""
 
 
 @contextmanager
@@ -205,8 +225,8 @@ def configuration(directory: Path) -> Path:
 
 @contextmanager
 def start_nginx(directory: Path, names: Names, application_port: int, **variables: str) -> Iterator[Edge]:
-    """Run nginx by the entrypoint of its image, on free ports of this machine."""
-    edge = Edge(directory, free_port(), free_port(), free_port())
+    """Run nginx by the entrypoint of its image, on ports of its own."""
+    edge = Edge(directory, held_port(), held_port(), held_port())
     edge.log.parent.mkdir()
     environment = {
         "PATH": os.environ.get("PATH", "") + ":" + str(Path(program()).parent),

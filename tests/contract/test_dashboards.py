@@ -17,6 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from django_ops.metrics.catalog import FAMILIES, UNNAMED_VIEW
 from django_ops.metrics.families import Histogram
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).parents[2]
 
 _REQUESTS = "django_http_requests_total_by_view_transport_method_total"

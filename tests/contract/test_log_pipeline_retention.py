@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.one_python
+
 HERE = Path(__file__).parents[2] / "elasticsearch"
 STREAM = "logs-django.ops-default"
 DAY = 86_400

@@ -16,6 +16,8 @@ from django_ops.metrics.catalog import FAMILIES
 from django_ops.metrics.families import Histogram
 from tests.contract.promql import Expression, parse
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "prometheus/rules").glob("*.yml"))
 BOARDS = sorted((ROOT / "grafana/dashboards").glob("*.json"))

@@ -11,6 +11,8 @@ import yaml
 
 from tests.contract.test_metrics_pipeline import ROOT, alerts
 
+pytestmark = pytest.mark.one_python
+
 ALERTS = {alert["alert"]: alert for alert in alerts()}
 RUNBOOKS = ROOT / "docs/runbooks"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]

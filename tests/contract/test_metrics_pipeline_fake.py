@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+
+from tests.integration.services import held_port
+
+pytestmark = pytest.mark.one_python
 
 ROOT = Path(__file__).parents[2]
 SOURCE = "provisioning/datasources/prometheus.yml"
@@ -46,9 +49,7 @@ class Place:
                 copy = directory / "etc" / path.relative_to(ROOT / "grafana")
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_text(self._moved(path.read_text(encoding="utf-8")), encoding="utf-8")
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
+        self.port = held_port()
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "tests/images/grafana"),
@@ -156,7 +157,7 @@ class Upstream(BaseHTTPRequestHandler):
 def asked(place: Place) -> Iterator[list[dict[str, Any]]]:
     Upstream.asked = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     place.replace(SOURCE, "prometheus:9090", f"127.0.0.1:{server.server_port}")
     yield Upstream.asked
     server.shutdown()

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+pytestmark = pytest.mark.one_python
+
 GRAFANA = Path(__file__).parents[2] / "grafana"
 SCHEMA = json.loads((GRAFANA / "schema.json").read_text(encoding="utf-8"))
 PROMETHEUS = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import re
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,21 +14,12 @@ from pathlib import Path
 import pytest
 
 from django_ops.record.identity import parse_traceparent
-from tests.contract import nginxes
 from tests.contract.nginxes import SOURCE, Edge, Names, application, make_www, readable_directory, start_nginx
-from tests.integration.services import HOST, MissingProgramError, wait_until
+from tests.integration.services import HOST, wait_until
+
+pytestmark = pytest.mark.one_python
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nginx_is_there() -> None:
-    try:
-        nginxes.program()
-    except MissingProgramError as error:
-        if os.environ.get("OPS_TEST_NO_SKIP") == "1":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -195,7 +185,7 @@ def test_gzip__leaves_alone_who_does_not_ask(edge):
 
 def test_body__too_large_is_refused(edge):
     head = f"POST /upload HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: {11 * 1024 * 1024}\r\nConnection: close\r\n\r\n"
-    assert edge.send(head.encode()).startswith(b"HTTP/1.1 413 ")
+    assert edge.send(head.encode(), ends=True).startswith(b"HTTP/1.1 413 ")
 
 
 def test_headers__too_large_are_refused(edge):
@@ -223,7 +213,7 @@ def test_internal_paths__are_not_there(edge):
 
 
 def test_stub_status__is_on_a_port_of_its_own(edge):
-    with socket.create_connection((HOST, edge.status_port), timeout=5) as connection:
+    with socket.create_connection((HOST, edge.status_port), timeout=60) as connection:
         connection.sendall(b"GET /stub_status HTTP/1.0\r\n\r\n")
         assert b"Active connections:" in connection.makefile("rb").read()
 
@@ -366,10 +356,3 @@ def test_certificate__without_its_key_is_refused(tmp_path):
         ["sh", SOURCE / "entrypoint.sh"], env=environment, capture_output=True, text=True, timeout=10
     )
     assert (ended.returncode, "key.pem is missing" in ended.stderr) == (78, True)
-
-
-def test_entrypoint__is_sh_that_shellcheck_likes():
-    program = shutil.which("shellcheck")
-    if program is None:
-        pytest.skip("shellcheck is not installed: apt-get install shellcheck")
-    subprocess.run([program, SOURCE / "entrypoint.sh"], check=True)

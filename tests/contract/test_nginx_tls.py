@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.contract.nginxes import Edge, Names, application, readable_directory, start_nginx
-from tests.contract.test_nginx import nginx_is_there  # noqa: F401 - a fixture for every test
 from tests.integration.services import HOST
+from tests.programs import require
+
+pytestmark = pytest.mark.one_python
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def edge() -> Iterator[Edge]:
     with readable_directory() as directory, application() as server:
         (directory / "tls").mkdir()
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            [require("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
              "-subj", "/CN=localhost", "-days", "1", "-keyout", directory / "tls/key.pem",
              "-out", directory / "tls/certificate.pem"],
             check=True, capture_output=True,
@@ -50,7 +52,7 @@ def ask(edge: Edge, path: str, **headers: str) -> tuple[http.client.HTTPResponse
 
 
 def handshake(edge: Edge, context: ssl.SSLContext) -> ssl.SSLSocket:
-    connection = socket.create_connection((HOST, edge.tls_port), timeout=10)
+    connection = socket.create_connection((HOST, edge.tls_port), timeout=60)
     try:
         return context.wrap_socket(connection)
     except ssl.SSLError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.contract.nginxes import Answer, Edge, Names, application, readable_directory, start_nginx
-from tests.contract.test_nginx import nginx_is_there  # noqa: F401 - a fixture for every test
-from tests.integration.services import HOST, free_port
+from tests.integration.services import HOST, held_port, wait_until
+
+pytestmark = pytest.mark.one_python
 
 OTHER = "127.0.0.2"
 
@@ -27,7 +29,7 @@ def home() -> Iterator[Path]:
 @pytest.fixture
 def port() -> int:
     """Where an application may listen, on any of the loopback addresses."""
-    return free_port()
+    return held_port()
 
 
 @pytest.fixture
@@ -50,6 +52,12 @@ def in_background(edge: Edge, *arguments, **options) -> tuple[threading.Thread, 
     return thread, answers
 
 
+def until_tried(edge: Edge, times: int = 1) -> None:
+    """Wait until so many requests have found no application, and so must wait for one."""
+    said = re.compile(rb"\(111: Connection refused\) while connecting|could not be resolved")
+    wait_until(lambda: len(said.findall(edge.errors.read_bytes())) >= times, f"{times} requests wait: {edge.errors}")
+
+
 # a changed address ---------------------------------------------------------------------------------------------------
 
 
@@ -62,13 +70,13 @@ def test_new_address__is_found(edge, names, port):
     assert (answer.status, answer.json()["server"]) == (200, OTHER)
 
 
-def test_address__of_a_server_that_still_answers_is_left_within_seconds(edge, names, port):
+def test_address__of_a_server_that_still_answers_is_left(edge, names, port):
     with application(HOST, port), application(OTHER, port):
         assert edge.ask("/").json()["server"] == HOST
         names.address = OTHER
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while edge.ask("/").json()["server"] != OTHER:
-            assert time.monotonic() < deadline, "the old address was asked for ten seconds"
+            assert time.monotonic() < deadline, "the old address was asked for a minute"
 
 
 def test_start__needs_no_application(edge, names, port):
@@ -81,9 +89,9 @@ def test_start__needs_no_application(edge, names, port):
 
 def test_restart__is_waited_for(edge, port):
     thread, answers = in_background(edge, "/", "POST", b"order=1")
-    time.sleep(0.5)  # the time of the restart, during which the request must wait
+    until_tried(edge)
     with application(HOST, port) as server:
-        thread.join(10)
+        thread.join(60)
         assert (answers[0].status, answers[0].json()["body"]) == (200, "order=1")
         assert server.RequestHandlerClass.served == 1
 
@@ -91,38 +99,39 @@ def test_restart__is_waited_for(edge, port):
 def test_restart__with_a_name_that_is_gone_meanwhile(edge, names, port):
     names.address = None
     thread, answers = in_background(edge, "/")
-    time.sleep(0.5)
+    until_tried(edge)
     with application(HOST, port):
         names.address = HOST
-        thread.join(15)
+        thread.join(60)
     assert answers[0].status == 200
 
 
 def test_wait__leaves_no_trace_in_the_answer(edge, port):
     thread, answers = in_background(edge, "/")
-    time.sleep(0.5)
+    until_tried(edge)
     with application(HOST, port):
-        thread.join(10)
+        thread.join(60)
     assert "WWW-Authenticate" not in answers[0].headers
     assert len(answers[0].headers.get_all("X-Request-ID")) == 1
 
 
 def test_line__of_a_request_that_waited_has_its_time(edge, port):
     thread, _answers = in_background(edge, "/waited")
-    time.sleep(0.5)
+    until_tried(edge)
     with application(HOST, port):
-        thread.join(10)
+        thread.join(60)
     line = edge.line("/waited")
     assert line["http"]["response"]["status_code"] == 200
     assert line["event"]["duration"] >= 900_000_000
     assert line["nginx"]["upstream"]["status"] == 200
-    assert line["nginx"]["upstream"]["response_time"] < 0.9
+    # the wait is none of the application's time
+    assert line["event"]["duration"] / 1e9 - line["nginx"]["upstream"]["response_time"] >= 0.9
 
 
 def test_many__wait_together(edge, port):
     with ThreadPoolExecutor(40) as pool:
         asked = [pool.submit(edge.ask, "/") for _ in range(40)]
-        time.sleep(0.5)
+        until_tried(edge, 40)
         with application(HOST, port):
             assert [one.result().status for one in asked] == [200] * 40
 
@@ -144,9 +153,9 @@ def test_get__that_was_sent_is_sent_once_more(edge, port):
 
 def test_post__that_waited_and_was_then_sent_is_not_sent_again(edge, port):
     thread, answers = in_background(edge, "/gone", "POST", b"order=1")
-    time.sleep(0.5)
+    until_tried(edge)
     with application(HOST, port) as server:
-        thread.join(20)
+        thread.join(60)
         assert (answers[0].status, server.RequestHandlerClass.served) == (503, 1)
 
 
@@ -156,9 +165,9 @@ def test_get__that_was_lost_waits_for_the_next_application(edge, port):
         connection, _address = dying.accept()
         connection.recv(65536)
         connection.close()
-    time.sleep(1.5)  # the second attempt is refused meanwhile
+    until_tried(edge)  # and refused: the first attempt was lost
     with application(HOST, port):
-        thread.join(20)
+        thread.join(60)
     assert answers[0].status == 200
 
 
@@ -166,13 +175,15 @@ def test_get__that_was_lost_waits_for_the_next_application(edge, port):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_maintenance__is_shown_when_nobody_came_back(edge, method):
+def test_maintenance__is_shown_when_nobody_came_back(edge):
     started = time.monotonic()
-    answer = edge.ask("/", method, b"a=b" if method == "POST" else None)
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
-    assert b"Back in a moment" in answer.body
-    assert 14 < time.monotonic() - started < 40
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(edge.ask, "/", *of_method) for of_method in (("GET",), ("POST", b"a=b"))]
+        for one in asked:
+            answer = one.result()
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+            assert b"Back in a moment" in answer.body
+            assert 14 < time.monotonic() - started < 40
 
 
 def test_maintenance__is_shown_while_the_file_is_there(edge, port):

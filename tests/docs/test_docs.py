@@ -7,17 +7,19 @@ import sys
 import textwrap
 from pathlib import Path
 
-import pytest
-
 from django_ops.conf import conf
 from django_ops.metrics.catalog import FAMILIES
+from tests.each import each
 
 TOP = Path(__file__).resolve().parents[2]
 PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md")])
-IDS = [str(page.relative_to(TOP)) for page in PAGES]
-
 
 SETTINGS = {setting.name for setting in conf} | {"OPS_METRICS_TOKEN_FILE", "OPS_TEST_NO_SKIP"}
+
+
+def name_of(page: Path) -> str:
+    """Return the path of a page within the tree."""
+    return str(page.relative_to(TOP))
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -25,26 +27,26 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@each("page", PAGES, name=name_of)
 def test_links__lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (page.parent / target).exists()]
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@each("page", PAGES, name=name_of)
 def test_settings__exist(page: Path) -> None:
     named = set(re.findall(r"\bOPS_[A-Z_]+[A-Z]\b", page.read_text(encoding="utf-8")))
     assert named - SETTINGS == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@each("page", PAGES, name=name_of)
 def test_metrics__exist(page: Path) -> None:
     named = set(re.findall(r"`(django_(?:ops|http|db|cache|model|migrations)_\w+)`", page.read_text(encoding="utf-8")))
     assert {name for name in named if name.removesuffix("_bucket") not in FAMILIES} == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@each("page", PAGES, name=name_of)
 def test_make_verbs__exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     verbs = set(re.findall(r"(?:^\$ |`)make ([a-z0-9-]+)", text, re.MULTILINE))
@@ -52,20 +54,20 @@ def test_make_verbs__exist(page: Path) -> None:
     assert verbs - known == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@each("page", PAGES, name=name_of)
 def test_python_code__compiles(page: Path) -> None:
     for block in blocks(page, "python"):
         ast.parse(textwrap.dedent(block))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@each("page", PAGES, name=name_of)
 def test_modules__exist(page: Path) -> None:
     named = set(re.findall(r"`(?:django_ops/)?((?:record|logs|metrics|health|passwords|guard|checks)/\w+\.py)`",
                            page.read_text(encoding="utf-8")))  # fmt: skip
     assert {name for name in named if not (TOP / "django_ops" / name).exists()} == set()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@each("page", PAGES, name=name_of)
 def test_tests_that_a_page_names__exist(page: Path) -> None:
     named = re.findall(r"`((?:unit|integration|contract)/[\w/]+\.py)::(test_\w+)`", page.read_text(encoding="utf-8"))
     missing = [

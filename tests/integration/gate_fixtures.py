@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.gates import Gate, site
-from tests.integration.services import HOST, free_port
+from tests.integration.services import HOST, held_port
 
 #: As long as a name may be.
 LONG = "a-name-as-long-as-any-name-may-b"
@@ -37,7 +37,7 @@ def gate_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     with socket.create_server((HOST, 0)) as silent:
         services = {
             **SERVICES,
-            "down": {"upstream": f"http://{HOST}:{free_port()}"},
+            "down": {"upstream": f"http://{HOST}:{held_port()}"},
             "silent": {"upstream": f"http://{HOST}:{silent.getsockname()[1]}", "timeout_seconds": 1},
             "locked": {"credentials_file": str(credentials)},
         }

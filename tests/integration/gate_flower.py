@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.integration.services import HOST, MissingProgramError, free_port, running
+from tests.integration.services import HOST, held_port, running
+from tests.programs import MissingProgramError
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "monitor:a word of Flower's own"
@@ -37,7 +38,7 @@ def start_flower(broker: str, directory: Path, prefix: str) -> Iterator[str]:
     if importlib.util.find_spec("flower") is None:
         raise MissingProgramError("Flower", "python3-flower")
     directory.mkdir()
-    port = free_port()
+    port = held_port()
     options = {
         "address": HOST,
         "port": port,

@@ -37,7 +37,7 @@ class Upstream(socketserver.ThreadingTCPServer):
 
     def take(self) -> bytes:
         """Return all that came since the last time, when nothing more can come."""
-        wait_until(lambda: self.open_connections == 0, "the UI's connections are closed", 5)
+        wait_until(lambda: self.open_connections == 0, "the UI's connections are closed")
         taken = b"\n====\n".join(bytes(data) for data in self.received)
         self.received.clear()
         return taken

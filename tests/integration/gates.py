@@ -15,14 +15,16 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from tests.contract.nginxes import Answer, program, readable_directory
+from tests.contract.nginxes import Answer, plain_configuration, program, readable_directory
 from tests.integration.gate_upstreams import Upstream, upstreams
-from tests.integration.services import HOST, free_port, running
+from tests.integration.services import HOST, held_port, running
 
 ROOT = Path(__file__).parents[2]
 NAME = "ops.example.com"
 #: How long a client waits for what may never come.
 _SILENCE_SECONDS = 0.4
+#: And for the beginning of an answer.
+_PATIENCE_SECONDS = 5.0
 
 
 class Gate:
@@ -32,8 +34,9 @@ class Gate:
         self, directory: Path, upstreams: dict[str, Upstream], environment: Mapping[str, str], sessions: dict[str, str]
     ) -> None:
         self.directory, self.upstreams, self.environment, self.sessions = directory, upstreams, environment, sessions
-        self.django_port, self.port = free_port(), 0
+        self.django_port, self.port = held_port(), 0
         self.log = directory / "django" / "output.log"
+        self._parts: dict[tuple[str, ...], str] = {}
 
     @contextmanager
     def nginx(self, weaker: Mapping[str, str] | None = None, options: Sequence[str] = ()) -> Iterator[Gate]:
@@ -43,7 +46,7 @@ class Gate:
         its place.
         """
         made = copy(self)
-        made.port = free_port()
+        made.port = held_port()
         directory = self.directory / f"nginx-{made.port}"
         directory.mkdir()
         directory.chmod(0o777)  # its workers may be of another user
@@ -59,7 +62,7 @@ class Gate:
         if by:
             cookies = [f"sessionid={self.sessions[by]}", *([sent["Cookie"]] if "Cookie" in sent else [])]
             sent["Cookie"] = "; ".join(cookies)
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=15)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
         try:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
@@ -70,11 +73,12 @@ class Gate:
     def send(self, request: bytes) -> bytes:
         """Send bytes as they are, and return all that comes until the connection is closed or silent."""
         answer = b""
-        with socket.create_connection((HOST, self.port), timeout=_SILENCE_SECONDS) as connection:
+        with socket.create_connection((HOST, self.port), timeout=_PATIENCE_SECONDS) as connection:
             try:
                 connection.sendall(request)
                 while part := connection.recv(65536):
                     answer += part
+                    connection.settimeout(_SILENCE_SECONDS)
             except OSError:
                 pass
         return answer
@@ -85,6 +89,12 @@ class Gate:
             [sys.executable, "-m", "django", *arguments],
             cwd=ROOT, env=dict(self.environment), check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
+
+    def part(self, *arguments: str) -> str:
+        """Return what `ops_gate_nginx` prints, which is the same each time."""
+        if arguments not in self._parts:
+            self._parts[arguments] = self.manage("ops_gate_nginx", *arguments)
+        return self._parts[arguments]
 
     def taken(self) -> dict[str, bytes]:
         """Return what each UI got since the last time; those that got nothing are left out."""
@@ -131,14 +141,31 @@ def site(
             **variables,
         }
         environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        people = subprocess.run(
-            [sys.executable, "-m", "tests.integration.gate_site.people",
-             *(f"view_{name.replace('-', '_')}" for name in services if name != "closed")],
-            cwd=ROOT, env=environment, check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        made = Gate(directory, own, environment, json.loads(people.stdout))
+        made = Gate(directory, own, environment, _people(environment, tuple(services)))
         stack.enter_context(_running(made, server(made.django_port)))
         yield made
+
+
+#: The databases of sites, by the names of their services, and the sessions in them: made once, and copied.
+_made_people: dict[tuple[str, ...], tuple[bytes, dict[str, str]]] = {}
+
+
+def _people(environment: Mapping[str, str], services: tuple[str, ...]) -> dict[str, str]:
+    """Make the database, and return the sessions of its users by their names."""
+    database = Path(environment["TEST_DATABASE"])
+    if services in _made_people and "TEST_SESSION_ENGINE" not in environment:
+        content, sessions = _made_people[services]
+        database.write_bytes(content)
+        return sessions
+    made = subprocess.run(
+        [sys.executable, "-m", "tests.integration.gate_site.people",
+         *(f"view_{name.replace('-', '_')}" for name in services if name != "closed")],
+        cwd=ROOT, env=dict(environment), check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    sessions = json.loads(made.stdout)
+    if "TEST_SESSION_ENGINE" not in environment:  # another than the database's
+        _made_people[services] = database.read_bytes(), sessions
+    return sessions
 
 
 @contextmanager
@@ -160,19 +187,7 @@ def _livez(port: int) -> bool:
         connection.close()
 
 
-_NGINX = """\
-daemon off;
-pid {directory}/nginx.pid;
-error_log stderr warn;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
+_HTTP = """\
     include {directory}/http.conf;
     server {{
         listen {address} default_server;
@@ -183,16 +198,17 @@ http {{
             proxy_set_header X-Forwarded-For $remote_addr;
         }}
     }}
-}}
 """
 
 
 def _configuration(made: Gate, directory: Path, weaker: Mapping[str, str], options: Sequence[str]) -> dict[str, str]:
     application = f"{HOST}:{made.django_port}"
     texts = {
-        "nginx.conf": _NGINX.format(directory=directory, address=f"{HOST}:{made.port}", application=application),
-        "http.conf": made.manage("ops_gate_nginx", "http"),
-        "server.conf": made.manage("ops_gate_nginx", "server", "--application", f"http://{application}", *options),
+        "nginx.conf": plain_configuration(
+            directory, _HTTP.format(directory=directory, address=f"{HOST}:{made.port}", application=application)
+        ),
+        "http.conf": made.part("http"),
+        "server.conf": made.part("server", "--application", f"http://{application}", *options),
     }
     for pattern, instead in weaker.items():
         found = 0

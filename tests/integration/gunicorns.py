@@ -10,24 +10,27 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from tests.integration.services import HOST, free_port, stop, wait_until
+from tests.integration.services import HOST, held_port, stop, wait_until
 
 ROOT = Path(__file__).parents[2]
 
 OURS = ("--config", "python:django_ops.gunicorn")
+#: For tests of connections that are kept: gunicorn's own 2 seconds pass while a busy machine does something else.
+KEPT = (*OURS, "--keep-alive", "60")
 
 
 class Gunicorn:
     """One gunicorn of two workers on a port of its own, that can be started, told and stopped."""
 
     def __init__(self, directory: Path, worker_class: str, options: tuple[str, ...] = OURS, **environment: str) -> None:
-        self.port = free_port()
+        self.port = held_port()
         self.directory = directory
         self.pid_file = directory / f"{self.port}.pid"
         self.command = [
@@ -61,9 +64,15 @@ class Gunicorn:
     def probe(self, path: str = "/readyz") -> int:
         """Return the status of a probe, 0 when nobody answers."""
         try:
-            return request(self.port, "GET", path, timeout=2.0)
+            return request(self.port, "GET", path, timeout=5.0)
         except OSError:
             return 0
+
+    def answering_pid(self) -> int:
+        """Return the process id of the worker that answers."""
+        asked = urllib.request.Request(f"http://{HOST}:{self.port}/work", headers={"Host": "only.this.example"})
+        with urllib.request.urlopen(asked, timeout=60) as response:
+            return int(response.read())
 
     def tell(self, number: signal.Signals) -> None:
         """Send a signal to the master, as its pid file names it."""
@@ -72,7 +81,7 @@ class Gunicorn:
     def restart(self) -> None:
         """Stop it as an operator does, and start it again."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
+        self.process.wait(60)
         self.start()
 
     @property
@@ -89,10 +98,11 @@ class Uvicorn(Gunicorn):
         self.command = [
             sys.executable, "-m", "uvicorn", "--factory", "tests.integration.drain_app:asynchronous_site",
             "--host", HOST, "--port", str(self.port), "--workers", workers, "--lifespan", "off",
+            "--timeout-keep-alive", "60",
         ]  # fmt: skip
 
 
-def request(port: int, method: str, path: str, timeout: float = 10.0, host: str = "only.this.example") -> int:
+def request(port: int, method: str, path: str, timeout: float = 60.0, host: str = "only.this.example") -> int:
     """Send one request over a new connection, and return the status of the whole answer."""
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     try:
@@ -170,7 +180,7 @@ class Balancer:
 
     def port(self) -> int:
         """Return the port of the next server that is ready; wait for one."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             ready = [server for server, is_ready in self.ready.items() if is_ready]
             if ready:
@@ -206,7 +216,7 @@ class Clients:
 
     def _run(self, index: int) -> None:
         method = "POST" if index % 2 else "GET"
-        while not self._ended.is_set():
+        while True:  # one request at least, however soon the end comes
             try:
                 status = self.send(method)
                 problem = "" if status == 200 else f"{method} {status}"
@@ -217,6 +227,8 @@ class Clients:
                     self.failed[problem] += 1
                 else:
                     self.succeeded += 1
+            if self._ended.is_set():
+                return
 
     def send_more(self, number: int) -> None:
         """Wait until so many further requests have succeeded."""
@@ -248,7 +260,7 @@ class KeptOpen:
             connection.close()
             connection = None
         self.reused += connection is not None
-        connection = connection or http.client.HTTPConnection(HOST, port, timeout=10)
+        connection = connection or http.client.HTTPConnection(HOST, port, timeout=60)
         try:
             connection.request(method, "/work", headers={"Host": "only.this.example"})
             response = connection.getresponse()

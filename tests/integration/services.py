@@ -1,11 +1,11 @@
-"""Real PostgreSQL, Redis and memcached for the tests: each on a free port, in its own directory, gone afterwards."""
+"""Real PostgreSQL, Redis and memcached for the tests, each on a port of its own, and gone afterwards."""
 
 from __future__ import annotations
 
+import atexit
 import glob
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,18 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.programs import MissingProgramError as MissingProgramError
+from tests.programs import require
+
 HOST = "127.0.0.1"
 
-START_SECONDS = 30.0
-STOP_SECONDS = 15.0
-
-
-class MissingProgramError(Exception):
-    """A program is not installed; the text names it and the Debian package that has it."""
-
-    def __init__(self, service: str, package: str) -> None:
-        super().__init__(f"{service} is not installed: apt-get install {package}")
-        self.service = service
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
 
 
 class PostgreSQL(NamedTuple):
@@ -59,12 +54,29 @@ class Memcached(NamedTuple):
     port: int
 
 
-def free_port() -> int:
-    """Return a TCP port that nobody listened on a moment ago."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
+#: What holds the ports of `held_port`.
+_holders: list[socket.socket] = []
+
+
+def held_port() -> int:
+    """Return a TCP port that the kernel gives to nobody else for as long as this process lives.
+
+    A socket holds it that is bound and never listens, so that connections are refused until a server of the test
+    listens there, and after that server has ended. Servers that set SO_REUSEADDR, as all that we run do, may bind it
+    nevertheless.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind((HOST, 0))
+    _holders.append(holder)
+    port: int = holder.getsockname()[1]
+    return port
+
+
+@atexit.register
+def _let_go() -> None:
+    for holder in _holders:
+        holder.close()
 
 
 def wait_until(is_so: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
@@ -124,7 +136,7 @@ def start_postgresql() -> Iterator[PostgreSQL]:
     """Run a PostgreSQL with an empty database. Raises MissingProgramError."""
     programs = _postgresql_programs()
     account = _unprivileged_account("postgres")
-    server = PostgreSQL(HOST, free_port(), "ops", "not-needed", "ops")
+    server = PostgreSQL(HOST, held_port(), "ops", "not-needed", "ops")
     with _directory(account) as directory:
         data = directory / "data"
         subprocess.run(
@@ -157,8 +169,8 @@ def start_postgresql() -> Iterator[PostgreSQL]:
 @contextmanager
 def start_redis() -> Iterator[Redis]:
     """Run a Redis. Raises MissingProgramError."""
-    program = _program("redis-server", "Redis", "redis-server")
-    server = Redis(HOST, free_port())
+    program = require("redis-server", "Redis")
+    server = Redis(HOST, held_port())
     with _directory() as directory:
         command = [program, "--port", str(server.port), "--bind", HOST, "--save", "", "--appendonly", "no"]
         with running(command, directory, lambda: _reply(server.port, b"PING\r\n") == b"+PONG\r\n"):
@@ -168,8 +180,8 @@ def start_redis() -> Iterator[Redis]:
 @contextmanager
 def start_memcached() -> Iterator[Memcached]:
     """Run a memcached. Raises MissingProgramError."""
-    program = _program("memcached", "memcached", "memcached")
-    server = Memcached(HOST, free_port())
+    program = require("memcached")
+    server = Memcached(HOST, held_port())
     with _directory() as directory:
         command = [program, "-l", HOST, "-p", str(server.port), "-U", "0", "-m", "16"]
         if os.geteuid() == 0:
@@ -178,20 +190,13 @@ def start_memcached() -> Iterator[Memcached]:
             yield server
 
 
-def _program(name: str, service: str, package: str) -> str:
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/bin")
-    if path is None:
-        raise MissingProgramError(service, package)
-    return path
-
-
 def _postgresql_programs() -> Path:
     """Return the directory of the newest PostgreSQL's programs, which Debian leaves out of PATH."""
     found = glob.glob("/usr/lib/postgresql/*/bin/postgres")
     if found:
         newest = max(found, key=lambda path: int(Path(path).parts[-3]))
         return Path(newest).parent
-    return Path(_program("postgres", "PostgreSQL", "postgresql")).resolve().parent
+    return Path(require("postgres", "PostgreSQL", "postgresql")).resolve().parent
 
 
 def _unprivileged_account(preferred: str) -> pwd.struct_passwd | None:

@@ -35,7 +35,7 @@ from tests.integration.masters import (  # noqa: E402
 from tests.unit.metrics.observed import request  # noqa: E402
 
 
-def recycle(times: int = 200, workers: int = 2) -> Any:
+def recycle(times: int = 40, workers: int = 2) -> Any:
     """Recycle workers one after the other; look at the files and the exposition early, and at the end."""
     master = Master()
     living = [master.fork(serve) for _ in range(workers)]
@@ -46,7 +46,7 @@ def recycle(times: int = 200, workers: int = 2) -> Any:
         worker.step()
         master.retire(worker)
         living.append(master.fork(serve))
-        if turn % 20 == 0:
+        if turn % 4 == 0:
             counted = total(master.scrape(), "shop_orders_total")
             if counted < turn + 1:
                 behind.append(f"{counted} of {turn + 1}")

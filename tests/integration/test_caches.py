@@ -152,7 +152,7 @@ def test_get__from_a_redis_that_is_gone_counts_a_failure(settings: Settings) -> 
 
 
 def test_set__to_a_redis_that_is_gone_counts_an_error_by_type(settings: Settings) -> None:
-    port = services.free_port()
+    port = services.held_port()
     settings.CACHES = {
         "gone": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"redis://127.0.0.1:{port}/0"},
     }
@@ -163,7 +163,7 @@ def test_set__to_a_redis_that_is_gone_counts_an_error_by_type(settings: Settings
 
 
 def test_get_many__from_a_memcached_that_is_gone_counts_a_failure_per_key(settings: Settings) -> None:
-    port = services.free_port()
+    port = services.held_port()
     settings.CACHES = {
         "gone": {
             "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",

@@ -10,6 +10,8 @@ from tests.integration.gate_corpus import CORPUS
 from tests.integration.gate_corpus_case import MARKER, NEVER_IN_HEAD, Case
 from tests.integration.gates import Gate, site
 
+pytestmark = pytest.mark.one_python
+
 SERVICES = {
     "flower": {"user_header": "Remote-User"},
     "grafana": {

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import started
 from tests.integration.gate_flower import WORKER, flower_entry, start_worker
 from tests.integration.gates import NAME, Gate, site
 from tests.integration.services import Redis, wait_until
@@ -24,7 +23,8 @@ def broker(redis_server: Redis) -> str:
 
 @pytest.fixture(scope="module")
 def flower(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    yield from started(flower_entry(broker, tmp_path_factory.mktemp("flower")))
+    with flower_entry(broker, tmp_path_factory.mktemp("flower")) as entry:
+        yield entry
 
 
 @pytest.fixture(scope="module")
@@ -76,4 +76,4 @@ def test_accept_13__button_works(gate, worker):
     )
     answer = gate.ask(SHUTDOWN, "POST", b"", by="ann", Origin=OWN, Content_Type="application/x-www-form-urlencoded")
     assert (answer.status, answer.json()) == (200, {"message": "Shutting down!"})
-    wait_until(lambda: worker.poll() is not None, "the worker ends", 20)
+    wait_until(lambda: worker.poll() is not None, "the worker ends", 60)

@@ -8,6 +8,8 @@ from tests.integration.gate_fixtures import LONG
 from tests.integration.gates import NAME
 from tests.integration.services import HOST
 
+pytestmark = pytest.mark.one_python
+
 OWN = f"http://{NAME}"
 
 

@@ -61,6 +61,7 @@ def test_corpus__reaches_what_is_open(with_httptools):
     assert reached == {"flower", "grafana"}
 
 
+@pytest.mark.one_python
 @pytest.mark.parametrize("weaker", WEAKER)
 def test_weaker_proxy__lets_something_past(weaker):
     tried = [case for case in CORPUS if case.name.startswith(WEAKER[weaker][1]) and case.name not in ALLOWED]

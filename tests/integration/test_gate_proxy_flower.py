@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import started
 from tests.integration.gate_flower import WORKER, flower_entry, start_worker
 from tests.integration.gates import NAME, Gate
 from tests.integration.proxy_gates import proxied
@@ -25,7 +24,8 @@ def broker(redis_server: Redis) -> str:
 
 @pytest.fixture(scope="module")
 def flower(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    yield from started(flower_entry(broker, tmp_path_factory.mktemp("flower")))
+    with flower_entry(broker, tmp_path_factory.mktemp("flower")) as entry:
+        yield entry
 
 
 @pytest.fixture(scope="module")
@@ -62,4 +62,4 @@ def test_accept_13__button_works(gate, broker, tmp_path: Path):
         form = "application/x-www-form-urlencoded"
         answer = gate.ask(SHUTDOWN, "POST", b"", by="ann", Origin=f"http://{NAME}", Content_Type=form)
         assert (answer.status, answer.json()) == (200, {"message": "Shutting down!"})
-        wait_until(lambda: worker.poll() is not None, "the worker ends", 20)
+        wait_until(lambda: worker.poll() is not None, "the worker ends", 60)

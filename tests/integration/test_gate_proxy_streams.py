@@ -69,17 +69,10 @@ def parts(total_bytes: int) -> Iterator[bytes]:
 # Downloads ----------------------------------------------------------------------------------------------------------
 
 
-def test_events_come_one_by_one__accept_7(root):
-    with root.begin("/ops/ui/events?seconds=0.2") as connection:
-        read_until(connection, b"data: 0")
-        started = time.monotonic()
-        read_until(connection, b"data: 3")
-        assert 0.3 < time.monotonic() - started < 5
-
-
-def test_events_may_be_rare(root):
+def test_events_come_one_by_one_and_may_be_rare__accept_7(root):
     # longer than the UI may take to answer: an event stream may be silent
-    with root.begin("/ops/hasty/events?seconds=1.2") as connection:
+    with root.begin("/ops/hasty/events?seconds=2") as connection:
+        assert b"data: 1" not in read_until(connection, b"data: 0")
         read_until(connection, b"data: 1")
 
 
@@ -92,7 +85,7 @@ def test_a_large_body_comes_whole(root, length):
 
 def download(root: Browser, total_bytes: int) -> int:
     """Read a stream to its end, and return how many bytes came."""
-    connection = http.client.HTTPConnection(HOST, root.site.port, timeout=20)
+    connection = http.client.HTTPConnection(HOST, root.site.port, timeout=60)
     connection.request("GET", f"/ops/ui/stream?bytes={total_bytes}", headers=root.headers)
     response = connection.getresponse()
     received = 0
@@ -194,7 +187,7 @@ def test_an_upload_comes_whole(root, chunked):
 
 def test_an_upload_comes_as_it_is_sent__accept_7(proxy_site, root):
     parts_before = proxy_site.told().get("upload parts", 0)
-    with socket.create_connection((HOST, proxy_site.port), timeout=20) as connection:
+    with socket.create_connection((HOST, proxy_site.port), timeout=60) as connection:
         connection.sendall(upload_head(root, "ui", 10) + b"01234")
         proxy_site.until_told("upload parts", parts_before + 1)
         connection.sendall(b"56789")
@@ -247,7 +240,7 @@ def test_a_refused_upload_is_not_read(proxy_site, root):
 def test_a_client_that_goes_in_an_upload_breaks_it_off(proxy_site, root):
     before = proxy_site.told().get("upload broken off", 0)
     parts_before = proxy_site.told().get("upload parts", 0)
-    connection = socket.create_connection((HOST, proxy_site.port), timeout=20)
+    connection = socket.create_connection((HOST, proxy_site.port), timeout=60)
     connection.sendall(upload_head(root, "ui", 1000) + b"begun")
     proxy_site.until_told("upload parts", parts_before + 1)
     reset(connection)
@@ -256,7 +249,7 @@ def test_a_client_that_goes_in_an_upload_breaks_it_off(proxy_site, root):
 
 @pytest.mark.parametrize("begun", [b"", b"ab"])
 def test_a_slow_client_is_not_a_slow_ui(root, begun):
-    with socket.create_connection((HOST, root.site.port), timeout=20) as connection:
+    with socket.create_connection((HOST, root.site.port), timeout=60) as connection:
         connection.sendall(upload_head(root, "hasty", 4) + begun)
         time.sleep(1)  # twice as long as the UI may be silent
         connection.sendall(b"abcd"[len(begun) :])
@@ -264,7 +257,7 @@ def test_a_slow_client_is_not_a_slow_ui(root, begun):
 
 
 def test_a_connection_is_used_again_after_an_upload(root):
-    connection = http.client.HTTPConnection(HOST, root.site.port, timeout=20)
+    connection = http.client.HTTPConnection(HOST, root.site.port, timeout=60)
     for _ in range(3):
         connection.request("POST", "/ops/ui/upload", b"x" * 1000, root.headers | {"Sec-Fetch-Site": "same-origin"})
         response = connection.getresponse()
@@ -281,15 +274,15 @@ def test_a_stream_ends_when_its_user_may_not_have_it(proxy_site, how):
     with ada.begin("/ops/ui/events") as connection:
         read_until(connection, b"data: 0")
         path = "/sign-out" if how == "sign-out" else f"/{how}/{ada.username}"
-        started = time.monotonic()
         ada.get(path)
-        read_until_end_of_chunks(connection)
-        assert time.monotonic() - started < CACHE_SECONDS + 0.5
+        read_until_end_of_chunks(connection)  # the UI itself never ends it
 
 
 def read_until_end_of_chunks(connection: socket.socket) -> None:
-    received = b""
+    """Raises AssertionError when that does not come, or takes ten times as long as it may."""
+    received, deadline = b"", time.monotonic() + 10 * CACHE_SECONDS
     while not received.endswith(b"\r\n0\r\n\r\n"):
+        assert time.monotonic() < deadline, "the stream goes on"
         part = connection.recv(65536)
         assert part
         received = received[-16:] + part

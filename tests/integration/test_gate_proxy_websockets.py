@@ -286,7 +286,7 @@ def test_it_ends_when_its_user_may_not_have_it__accept_11(proxy_site, how):
         started = time.monotonic()
         ada.get("/sign-out" if how == "sign-out" else f"/{how}/{ada.username}")
         assert ending(connection) == (1008, "access has ended")
-        assert time.monotonic() - started < CACHE_SECONDS + 0.5
+        assert time.monotonic() - started < 10 * CACHE_SECONDS
     proxy_site.until_told("websocket closed with 1008", closed_before + 1)
 
 

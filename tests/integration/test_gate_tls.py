@@ -15,6 +15,9 @@ from tests.contract.nginxes import Names, readable_directory
 from tests.integration.gate_upstreams import Upstream
 from tests.integration.gates import Gate, site
 from tests.integration.services import HOST
+from tests.programs import require
+
+pytestmark = pytest.mark.one_python
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
@@ -42,7 +45,7 @@ def sign(directory: Path, name: str, host: str) -> ssl.SSLContext:
 
 
 def _openssl(*arguments: object) -> None:
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+    subprocess.run([require("openssl"), *map(str, arguments)], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

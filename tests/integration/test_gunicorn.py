@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.services import free_port
+from tests.integration.services import held_port
 from tests.integration.site.servers import ROOT, TOKEN, WSGI, Line, Server, eventually, running
 
 SYNC = "gunicorn sync"
@@ -75,7 +75,7 @@ def test_error_log__of_a_worker_that_times_out(tmp_path):
 
 def test_error_log__of_settings_that_do_not_exist(tmp_path):
     with started(Server(SYNC, tmp_path, DJANGO_SETTINGS_MODULE="no.such.settings")) as server:
-        assert server.process.wait(15) == 3
+        assert server.process.wait(60) == 3
         line = said(server, "Exception in worker process")
     assert (line["error"]["type"], line["log.level"]) == ("ModuleNotFoundError", "error")
 
@@ -160,7 +160,7 @@ def test_hup__of_settings_that_break_says_so(tmp_path):
         (tmp_path / "ownsettings.py").write_text("this is no Python\n")
         server.process.send_signal(signal.SIGHUP)
         assert said(server, "Exception in worker process")["error"]["type"] == "SyntaxError"
-        assert server.process.wait(15) == 3
+        assert server.process.wait(60) == 3
 
 
 @pytest.mark.parametrize("options", [(), ("--preload",)])
@@ -178,7 +178,7 @@ def test_own_directory__is_removed_when_nothing_was_served(tmp_path, options):
     if "--preload" in options:
         server.environment["DJANGO_SETTINGS_MODULE"] = "no.such.settings"
     with started(server):
-        server.process.wait(15)
+        server.process.wait(60)
     assert list(tmp_path.glob("django-ops-*")) == []
 
 
@@ -211,7 +211,7 @@ def test_upgrade__in_a_directory_that_was_given(tmp_path):
 
 def upgradable(pid_file: Path) -> tuple[str, ...]:
     """Return the options of a server that can be upgraded: gunicorn cannot hand on a socket that it was given."""
-    return ("--pid", str(pid_file), "--bind", f"127.0.0.1:{free_port()}")
+    return ("--pid", str(pid_file), "--bind", f"127.0.0.1:{held_port()}")
 
 
 @contextmanager
@@ -230,7 +230,7 @@ def upgraded(server: Server, pid_file: Path) -> Iterator:
     )
     try:
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(15) == 0
+        assert server.process.wait(60) == 0
         yield lambda path: server.get(path, TOKEN).body
     finally:
         os.kill(new_pid, signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import pytest
 
 from tests.integration import services
 from tests.integration.services import HOST, Memcached, PostgreSQL, Redis
+
+pytestmark = pytest.mark.one_python
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +40,27 @@ def test_stopped_service__frees_its_port(redis_server: Redis) -> None:
         ask(port, b"PING\r\n")
 
 
+def test_held_port__is_refused_before_and_after_a_server_and_given_to_nobody() -> None:
+    port = services.held_port()
+    for _ in range(2):
+        with pytest.raises(ConnectionRefusedError):
+            ask(port, b"")
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((HOST, port))
+        with socket.create_server((HOST, port)):
+            socket.create_connection((HOST, port), timeout=60).close()
+
+
+def test_tests_in_the_background_of_a_script__start_processes_that_can_be_interrupted() -> None:
+    probe = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    within = f"import tests.conftest, subprocess, sys; subprocess.run([sys.executable, '-c', {probe!r}], check=True)"
+    script = f'"{sys.executable}" -c "$1" & wait $!'
+    ended = subprocess.run(
+        ["sh", "-c", script, "sh", within], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout == "False\n"
+
+
 def test_wait_until__says_what_it_waited_for() -> None:
     with pytest.raises(TimeoutError, match="the moon rises"):
         services.wait_until(lambda: False, "the moon rises", seconds=0.05)
@@ -48,37 +70,6 @@ def test_program_that_ends_at_once__tells_its_output(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('no such option')"]
     with pytest.raises(RuntimeError, match="no such option"), services.running(command, tmp_path, lambda: False):
         pass
-
-
-def run_without_programs(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run one test of Redis in a pytest of its own, on a machine that has no Redis."""
-    hider = tmp_path / "hide_programs.py"
-    hider.write_text("import shutil\nshutil.which = lambda *args, **kwargs: None\n")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "hide_programs", "-p", "no:cacheprovider", "-q",
-         f"{__file__}::test_redis__answers"],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
-            "OPS_TEST_NO_SKIP": "",
-            **environment,
-        },
-    )  # fmt: skip
-
-
-def test_missing_service__is_skipped_and_counted_aloud(tmp_path: Path) -> None:
-    run = run_without_programs(tmp_path)
-    assert "1 test was skipped, as Redis is not installed: apt-get install redis-server" in run.stdout
-
-
-def test_missing_service__lets_the_run_pass(tmp_path: Path) -> None:
-    assert run_without_programs(tmp_path).returncode == 0
-
-
-def test_missing_service__fails_where_no_skip_is_allowed(tmp_path: Path) -> None:
-    run = run_without_programs(tmp_path, OPS_TEST_NO_SKIP="1")
-    assert (run.returncode, "OPS_TEST_NO_SKIP allows no skip" in run.stdout) == (1, True)
 
 
 def ask(port: int, question: bytes) -> bytes:

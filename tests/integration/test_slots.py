@@ -47,7 +47,7 @@ def play(scenario: str, directory: Path | None, module: str = "slot_troubles") -
 
 @pytest.fixture(scope="module", params=["recycle", "recycle_preloaded"])
 def recycled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What 200 recycled workers left, of an application that each worker loads, and of a preloaded one."""
+    """What 40 recycled workers left, of an application that each worker loads, and of a preloaded one."""
     return {
         "scenario": request.param,
         **play(request.param, tmp_path_factory.mktemp("recycled") / "slots", "slot_scenarios"),
@@ -64,12 +64,12 @@ def test_recycling__leaves_the_series_as_they_were(recycled: Any) -> None:
 
 
 def test_recycling__keeps_every_request(recycled: Any) -> None:
-    assert recycled["requests"] == 200 + (recycled["scenario"] == "recycle_preloaded")
+    assert recycled["requests"] == 40 + (recycled["scenario"] == "recycle_preloaded")
 
 
 def test_recycling__keeps_what_others_count(recycled: Any) -> None:
     preloaded = recycled["scenario"] == "recycle_preloaded"
-    assert (recycled["orders"], recycled["observations"]) == (200 + preloaded, 200 + preloaded)
+    assert (recycled["orders"], recycled["observations"]) == (40 + preloaded, 40 + preloaded)
 
 
 def test_recycling__is_never_behind(recycled: Any) -> None:
@@ -100,13 +100,17 @@ def test_killed_worker__of_a_server_without_our_hooks_takes_its_gauges_with_it(d
     assert play("killed_without_hooks", directory) == ["0", 0.0, 0.0]
 
 
-def test_two_masters__share_no_slot(directory: Path) -> None:
-    labels = play("two_masters", directory)["labels"]
-    assert sorted(labels) == ["0", "1", "2", "3", "4", "main", "main2"]
+@pytest.fixture(scope="module")
+def two_masters(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return play("two_masters", tmp_path_factory.mktemp("two-masters") / "slots")
 
 
-def test_two_masters__are_counted_together(directory: Path) -> None:
-    assert play("two_masters", directory)["requests"] == 4.0
+def test_two_masters__share_no_slot(two_masters: Any) -> None:
+    assert sorted(two_masters["labels"]) == ["0", "1", "2", "3", "4", "main", "main2"]
+
+
+def test_two_masters__are_counted_together(two_masters: Any) -> None:
+    assert two_masters["requests"] == 4.0
 
 
 def test_restart__begins_with_an_empty_directory(directory: Path) -> None:
@@ -135,19 +139,23 @@ def test_memory__of_a_child_begins_at_nothing() -> None:
     assert play("memory", None, "slot_scenarios") == {"child": 0.0, "parent": 1.0}
 
 
-def test_full_disk__does_not_end_the_worker(directory: Path) -> None:
+@pytest.fixture(scope="module")
+def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return play("full_disk", tmp_path_factory.mktemp("full-disk") / "slots")
+
+
+def test_full_disk__does_not_end_the_worker(full_disk: Any) -> None:
     """prometheus_client's worker ends by SIGBUS."""
-    assert play("full_disk", directory)["went_on"]
+    assert full_disk["went_on"]
 
 
-def test_full_disk__loses_no_request_of_a_series_that_it_knew(directory: Path) -> None:
-    assert play("full_disk", directory)["requests"] == 2001.0
+def test_full_disk__loses_no_request_of_a_series_that_it_knew(full_disk: Any) -> None:
+    assert full_disk["requests"] == 2001.0
 
 
-def test_full_disk__counts_what_it_loses(directory: Path) -> None:
-    found = play("full_disk", directory)
-    assert 0 < found["views"] < 2001
-    assert found["lost"] > 2001 - found["views"]
+def test_full_disk__counts_what_it_loses(full_disk: Any) -> None:
+    assert 0 < full_disk["views"] < 2001
+    assert full_disk["lost"] > 2001 - full_disk["views"]
 
 
 def test_directory_that_is_a_file__does_not_end_the_worker(directory: Path) -> None:

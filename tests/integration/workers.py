@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -35,7 +34,7 @@ class Worker:
         self.temporary_directory = directory / "tmp"
         self.stdout = directory / "stdout"
         self.queue = queue
-        self.metrics_port = services.free_port()
+        self.metrics_port = services.held_port()
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("PROMETHEUS_", "DJANGO_"))},
             "DJANGO_SETTINGS_MODULE": "tests.integration.shop.settings",
@@ -67,7 +66,7 @@ class Worker:
         services.stop(self.process, stop_signal)
         return int(self.process.returncode)
 
-    def wait(self, is_so: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    def wait(self, is_so: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         """Wait until `is_so`. Raises TimeoutError with what the worker said, also when it has ended."""
         assert self.process is not None
         try:
@@ -113,7 +112,7 @@ class Worker:
         """Ask the worker's metrics server, and return status and body."""
         request = urllib.request.Request(f"http://{HOST}:{self.metrics_port}{path}", headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -138,8 +137,8 @@ class Worker:
     def children(self) -> list[int]:
         """Return the process ids of the pool."""
         assert self.process is not None
-        found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
-        return [int(pid) for pid in re.findall(r"\d+", found.stdout)]
+        by_thread = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(pid) for children in by_thread for pid in children.read_text().split()]
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The typed settings: defaults, override at use, what is said of wrong values, secrets in files."""
 
+from operator import attrgetter
+
 import pytest
 from django.test import override_settings
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from django_ops.conf import Configuration, Secret, conf
 from django_ops.exceptions import ImproperlyConfiguredError
+from tests.each import each
 
 SETTINGS = {setting.name: setting for setting in conf}
 
@@ -32,23 +35,23 @@ def test_conf__secret_class_attribute_is_the_setting_itself():
     assert isinstance(Configuration.OPS_METRICS_TOKEN, Secret)
 
 
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+@each("setting", conf, name=attrgetter("name"))
 def test_setting__has_description(setting):
     assert setting.description.endswith(".")
 
 
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+@each("setting", conf, name=attrgetter("name"))
 def test_setting__default_is_valid(setting):
     assert setting.problem(setting.default) is None
 
 
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+@each("setting", conf, name=attrgetter("name"))
 def test_setting__names_start_with_the_prefix(setting):
     assert setting.name.startswith("OPS_")
 
 
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
-@pytest.mark.parametrize("value", [None, object(), {}, b"", float("nan")], ids=repr)
+@pytest.mark.parametrize("value", [None, object(), {}, b"", float("nan")], ids=lambda value: type(value).__name__)
+@each("setting", conf, name=attrgetter("name"))
 def test_setting__foreign_types_are_problems(setting, value):
     if isinstance(value, type(setting.default)):
         value = [value]  # an empty dictionary is foreign to all but the setting that takes one
@@ -122,12 +125,12 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), GOOD, ids=str)
+@each("name, value", GOOD)
 def test_problem__good_value(name, value):
     assert problem(name, value) is None
 
 
-@pytest.mark.parametrize(("name", "value"), BAD, ids=str)
+@each("name, value", BAD)
 def test_problem__bad_value(name, value):
     assert problem(name, value).startswith("must be ")
 

@@ -25,8 +25,8 @@ with patch.dict(os.environ, {slot.DIRECTORY_VARIABLE: "given"}), patch("django_o
 def _as_it_was(monkeypatch):
     """Undo what a master does to its process: to its slot, its logging, its signals and its environment."""
     signals_before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)}
-    root, error = logging.getLogger(), logging.getLogger("gunicorn.error")
-    logging_before = [(log, log.handlers[:], log.level, log.propagate, log.disabled) for log in (root, error)]
+    changed = [logging.getLogger(name) for name in (None, "gunicorn.error", "gunicorn.access")]
+    logging_before = [(log, log.handlers[:], log.level, log.propagate, log.disabled) for log in changed]
     for name, value in (("_label", None), ("_next", None), ("_held", {}), ("_listeners", [])):
         monkeypatch.setattr(slot, name, value)
     for name, value in (("_master_pid", 0), ("_handed_out", set())):

@@ -142,7 +142,7 @@ MUTATIONS: dict[str, dict[str, Change]] = {
     "H14": {
         "etc": _extend("volumes", "/etc:/host/etc:ro"),
         "root": _extend("volumes", {"type": "bind", "source": "/", "target": "/host", "read_only": True}),
-        "shared": _extend("volumes", "./prometheus:/scratch:ro,rshared"),
+        "shared": _extend("volumes", "./prometheus:/shared:ro,rshared"),
     },
     "H15": {
         "variable": _environment(VICTIM, API_TOKEN="b7c1"),

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.services import HOST, free_port, stop, wait_until
+from tests.integration.services import HOST, held_port, stop, wait_until
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 #: For how long a decision may be reused, and within how long a websocket must have ended.
 CACHE_SECONDS = 2.0
@@ -193,7 +193,7 @@ class Site(Process):
             "small": {"upstream": upstream_url, "websocket": True, "max_body_bytes": 1000},
             "hasty": {"upstream": upstream_url, "timeout_seconds": 0.5, "websocket": True},
             "locked": {"upstream": upstream_url, "credentials_file": str(directory / "credentials")},
-            "down": {"upstream": f"http://{HOST}:{free_port()}", "websocket": True},
+            "down": {"upstream": f"http://{HOST}:{held_port()}", "websocket": True},
         }  # fmt: skip
         (directory / "credentials").write_text("ops:let-me-in")
         super().__init__(

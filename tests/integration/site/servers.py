@@ -28,7 +28,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
 REQUEST_LOGGER = "django_ops.request"
 TOKEN = {"Authorization": "Bearer let-me-scrape"}
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 CONFIGURATION = "python:django_ops.gunicorn"
 
 _GUNICORN = (str(Path(sys.executable).with_name("gunicorn")), "--no-control-socket", "--graceful-timeout", "5")
@@ -129,7 +129,8 @@ class Server:
         """Tell whether it answers; fail when its process has ended."""
         assert self.process.poll() is None, f"{self.kind} ended with {self.process.returncode}: {self.said}"
         try:
-            return self.get("/livez", timeout=2).status == 200
+            # not in haste: a worker that serves one request only must not be given up, or there is never one
+            return self.get("/livez").status == 200
         except (OSError, http.client.HTTPException):
             return False
 

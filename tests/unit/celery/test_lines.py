@@ -26,7 +26,8 @@ def passes(logger: str, text: object, *values: Any, **extra: Any) -> bool:
     return bool(logging.getLogger(logger).filter(record))
 
 
-def test_setup_logging__is_taken_from_celery() -> None:
+def test_setup_logging__is_taken_from_celery(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines.logging.config, "dictConfig", lambda configuration: None)  # it would reach other tests
     assert signals.setup_logging.send(sender=None, loglevel=20) != []
 
 

@@ -15,22 +15,19 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from django_ops.celery import server
+from tests.programs import require_ipv6
 
 
 @pytest.fixture
-def running(settings: Settings) -> Iterator[int]:
-    """A server on a free port."""
+def running(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a server, which the kernel has chosen."""
     settings.OPS_METRICS_NETWORKS = ["127.0.0.1/32"]
-    settings.OPS_CELERY_METRICS_ADDRESS = f"127.0.0.1:{free_port()}"
+    settings.OPS_CELERY_METRICS_ADDRESS = "127.0.0.1:0"
+    monkeypatch.setattr(server, "_POLL_SECONDS", 0.01)  # how long it takes to stop
     server.start()
-    yield int(settings.OPS_CELERY_METRICS_ADDRESS.rpartition(":")[2])
+    assert server._server is not None
+    yield server._server.server_port
     server.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
@@ -176,9 +173,9 @@ def test_server__on_an_address_that_is_none_is_an_error(
     assert ([record.levelno for record in caplog.records], server._server) == ([logging.ERROR], None)
 
 
-@pytest.mark.skipif(not socket.has_ipv6 or not os.path.exists("/proc/net/if_inet6"), reason="this machine has no IPv6")
 def test_server__listens_on_ipv6() -> None:
-    listening = server.listen(f"[::1]:{free_port()}")
+    require_ipv6()
+    listening = server.listen("[::1]:0")
     family = listening.socket.family
     listening.server_close()
     assert family == socket.AF_INET6

@@ -14,7 +14,13 @@ from django_ops.logs.standard_output import StandardOutputHandler
 
 
 @pytest.fixture
-def found(found, root):
+def no_others(monkeypatch):
+    """No logger but the root: what other tests have set up is not looked at."""
+    monkeypatch.setattr(logging.Logger.manager, "loggerDict", {})
+
+
+@pytest.fixture
+def found(found, root, no_others):
     """The same without the handlers that pytest gives the root logger, and those that do not propagate."""
 
     def without_pytests(number):
@@ -40,7 +46,7 @@ def log_to(root):
 
 
 @pytest.fixture
-def own_logger():
+def own_logger(no_others):
     """A logger that does not propagate, taken back afterwards."""
     logger = logging.getLogger("tests.past_the_root")
     logger.propagate = False

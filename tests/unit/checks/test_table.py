@@ -2,6 +2,7 @@
 
 import re
 from io import StringIO
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from django.core.management.base import SystemCheckError
 from django.test import override_settings
 
 from django_ops.checks import mistakes, register_all, table
+from tests.each import each
 
 ALL = mistakes()
 IDS = [entry.id for entry in ALL]
 TESTS = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
 
 
-@pytest.mark.parametrize("entry", ALL, ids=IDS)
+@each("entry", ALL, name=attrgetter("id"))
 def test_mistake__id_is_stable_in_form(entry):
     assert re.fullmatch(r"django_ops\.[EWI]\d{3}", entry.id)
 
@@ -29,13 +31,13 @@ def test_mistakes__numbers_have_no_gap(letter):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-@pytest.mark.parametrize("entry", ALL, ids=IDS)
+@each("entry", ALL, name=attrgetter("id"))
 def test_mistake__says_why_and_what_to_do(entry):
     assert entry.explanation.endswith((".", ")"))
     assert entry.remedy.rstrip("'").endswith((".", ")", "Celery]", "'")) or "python -c" in entry.remedy
 
 
-@pytest.mark.parametrize("entry", ALL, ids=IDS)
+@each("entry", ALL, name=attrgetter("id"))
 def test_mistake__is_tested_found_and_not_found(entry):
     number = entry.id.partition(".")[2]
     assert TESTS.count(f'found("{number}")') >= 2
@@ -86,9 +88,9 @@ def test_check_command__runs_them():
         call_command("check", "--tag", "django_ops", stdout=StringIO(), stderr=StringIO())
 
 
-@pytest.mark.parametrize("entry", ALL, ids=IDS)
-def test_mistake__survives_settings_of_wrong_types(entry, settings):
-    """E002 tells of them; another check that raised would hide what it says."""
+@pytest.fixture
+def wrong_types(settings):
+    """Settings that E002 tells of."""
     for name, value in {
         "OPS_TRUSTED_PROXIES": ["nowhere"],
         "OPS_METRICS_NETWORKS": "10.0.0.0/8",
@@ -106,4 +108,9 @@ def test_mistake__survives_settings_of_wrong_types(entry, settings):
         "OPS_SERVICE_NAME": 7,
     }.items():
         setattr(settings, name, value)
+
+
+@each("entry", ALL, name=attrgetter("id"))
+def test_mistake__survives_settings_of_wrong_types(entry, wrong_types):
+    """Another check that raised would hide what E002 says."""
     entry.messages()

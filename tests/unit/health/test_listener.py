@@ -9,11 +9,14 @@ import pytest
 
 from django_ops.health import listener as module
 from django_ops.health.listener import Listeners
+from tests.programs import require_ipv6
 
 
 @pytest.fixture(params=[socket.AF_INET, socket.AF_INET6], ids=["IPv4", "IPv6"])
 def listening(request):
     """A listening socket."""
+    if request.param is socket.AF_INET6:
+        require_ipv6()
     with socket.socket(request.param) as opened:
         opened.bind(("127.0.0.1" if request.param is socket.AF_INET else "::1", 0))
         opened.listen(10)

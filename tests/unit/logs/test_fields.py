@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from django_ops.logs.fields import FIELDS, LOG_DATASET, REQUEST_DATASET, TASK_DATASET
 from django_ops.logs.line import Source, log_line, request_line, task_line
 from docs.generators.log_fields import index_template, log_fields_markdown, log_line_schema
+from tests.each import each
 from tests.unit.logs.examples import IDENTITY, ORIGIN, REQUEST, TASK, VALIDATOR
 
 WHEN = 1_795_251_600.0
@@ -77,13 +78,14 @@ def required(lines):
     return [field for field in FIELDS if field.always and field.lines in ("every", lines)]
 
 
-@pytest.mark.parametrize(
-    ("make", "field"),
+@each(
+    "make, field",
     [
-        pytest.param(make, field, id=f"{lines} {field.name}")
+        (make, field)
         for make, lines in ((request, "request"), (task, "task"), (log, "log"))
         for field in required(lines)
     ],
+    name=lambda case: f"{case[0].__name__} {case[1].name}",
 )
 def test_schema__refuses_a_line_without_what_is_always_there(make, field):
     document = json.loads(json.dumps(make()))

@@ -67,15 +67,20 @@ def test_fork__parents_file_is_free_when_the_parent_has_ended(tmp_path):
         "handler = SlotFileHandler(sys.argv[1], 'shop')\n"
         "handler.write_line(b'parent\\n')\n"
         "if not os.fork():\n"
+        "    os.write(1, b'.')\n"  # it has let go of the file
         "    sys.stdin.read()\n"  # until the test closes it
     )
-    parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE)
-    # the parent ends at once; its child holds our end of the pipe open, and nothing else
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    # the parent ends at once; its child holds our ends of the pipes open, and nothing else
     parent.wait(60)
+    assert parent.stdout.read(1) == b"."
     other = SlotFileHandler(tmp_path, "shop")
     other.write_line(b"other\n")
     other.close()
     parent.stdin.close()
+    parent.stdout.close()
     assert lines(tmp_path / "shop.0.jsonl") == [b"parent", b"other"]
 
 

@@ -1,5 +1,6 @@
 """Any user model: one process for each, because AUTH_USER_MODEL is for ever."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -16,14 +17,24 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS.keys())
-def told(request):
-    user_model, kind = request.param
+OTHERS = [("Account", "Member"), ("Member", "Account")]
+
+
+@functools.cache
+def play(user_model):
+    """Return what happened to all kinds of users where this is the user model."""
+    kinds = [kind for model, kind in [*KINDS.values(), *OTHERS] if model == user_model]
     module = "tests.unit.passwords.user_models.scenario"
-    command = [sys.executable, "-W", "error", "-m", module, f"user_models.{user_model}", kind]
+    command = [sys.executable, "-W", "error", "-m", module, f"user_models.{user_model}", *kinds]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
+
+
+@pytest.fixture(scope="module", params=KINDS.values(), ids=KINDS.keys())
+def told(request):
+    user_model, kind = request.param
+    return play(user_model)[kind]
 
 
 def test_user_model__unsaved_user_is_refused_nothing(told):
@@ -50,11 +61,7 @@ def test_user_model__history_names_the_user_by_key(told):
     assert told["text"]
 
 
-@pytest.mark.parametrize("user_model", ["Account", "Member"])
-def test_other_user_model__has_no_history_but_cannot_reuse_the_current_password(user_model):
-    other = {"Account": "Member", "Member": "Account"}[user_model]
-    module = "tests.unit.passwords.user_models.scenario"
-    command = [sys.executable, "-W", "error", "-m", module, f"user_models.{user_model}", other]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    told = json.loads(run.stdout)
+@pytest.mark.parametrize(("user_model", "other"), OTHERS)
+def test_other_user_model__has_no_history_but_cannot_reuse_the_current_password(user_model, other):
+    told = play(user_model)[other]
     assert (told["refused"], told["entries"]) == (["third"], 0)

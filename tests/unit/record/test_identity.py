@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_ops.record.identity import Identity, accept_identity, new_identity, parse_traceparent
+from tests.each import each
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 SPAN_ID = "b7ad6b7169203331"
@@ -82,12 +83,12 @@ def test_traceparent__of_an_identity_is_valid():
     assert parse_traceparent(identity.traceparent) == identity.trace_id
 
 
-@pytest.mark.parametrize("header", VALID)
+@each("header", VALID)
 def test_parse_traceparent__of_a_valid_header_is_its_trace_id(header):
     assert parse_traceparent(header) == TRACE_ID
 
 
-@pytest.mark.parametrize("header", INVALID)
+@each("header", INVALID)
 def test_parse_traceparent__of_an_invalid_header_is_none(header):
     assert parse_traceparent(header) is None
 

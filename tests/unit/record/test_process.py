@@ -3,11 +3,13 @@ import math
 import os
 import subprocess
 import sys
+from itertools import product
 
 import pytest
 
 from django_ops.record import process
 from django_ops.record.process import is_alive, started_ticks
+from tests.each import each
 
 
 @pytest.fixture
@@ -43,8 +45,10 @@ def test_process__that_never_was_has_not_started():
     assert started_ticks(process._HIGHEST_PID - 1) == -1.0
 
 
-@pytest.mark.parametrize("pid", [0.0, -1.0, 1.5, math.nan, math.inf, -math.inf, 1e300, float(process._HIGHEST_PID)])
-@pytest.mark.parametrize("started", [-1.0, 0.0, math.nan])
+NO_PROCESSES = [0.0, -1.0, 1.5, math.nan, math.inf, -math.inf, 1e300, float(process._HIGHEST_PID)]
+
+
+@each("pid, started", product(NO_PROCESSES, [-1.0, 0.0, math.nan]))
 def test_numbers__that_are_no_process_are_not_alive(pid, started):
     assert not is_alive(pid, started)
 

@@ -1,6 +1,8 @@
 """Secrets are masked by key and by form, innocent texts are not, and no text takes long."""
 
 import time
+from itertools import product
+from operator import attrgetter
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from django_ops.record import secret_patterns
 from django_ops.record.hidden_keys import may_name_a_secret
 from django_ops.record.redaction import MASK, allowed_query, configure, is_hidden, mask_head, mask_path, mask_text
+from tests.each import each
 from tests.unit.logs.secrets import ALL
 
 HIDDEN = """
@@ -32,17 +35,17 @@ api_version capital rapid apiary classes opinion spin sideways card code country
 """.split()
 
 
-@pytest.mark.parametrize("key", HIDDEN)
+@each("key", HIDDEN)
 def test_is_hidden__secret(key):
     assert is_hidden(key)
 
 
-@pytest.mark.parametrize("key", INNOCENT)
+@each("key", INNOCENT)
 def test_is_hidden__innocent(key):
     assert not is_hidden(key)
 
 
-@pytest.mark.parametrize("key", HIDDEN)
+@each("key", HIDDEN)
 def test_may_name_a_secret__never_wrong_with_no(key):
     assert may_name_a_secret(f"some text, {key}=x".lower())
 
@@ -90,39 +93,38 @@ def test_configure__replaces_what_was_before():
     assert not is_hidden("colour")
 
 
-@pytest.mark.parametrize("planted", ALL, ids=lambda planted: planted.name)
+@each("planted", ALL, name=attrgetter("name"))
 def test_mask_text__secret(planted):
     assert planted.secret not in mask_text(planted.text)
 
 
-@pytest.mark.parametrize("planted", ALL, ids=lambda planted: planted.name)
-@pytest.mark.parametrize(
-    "frame",
-    [
-        "{}",
-        "before {}",
-        "{} after",
-        "before\n{}\nafter",
-        '"{}"',
-        "({})",
-        "x={}",
-        "Error: {}.",
-        "[{}]",
-        "/{}/",
-        "é {} ü",
-    ],
-)
+FRAMES = [
+    "{}",
+    "before {}",
+    "{} after",
+    "before\n{}\nafter",
+    '"{}"',
+    "({})",
+    "x={}",
+    "Error: {}.",
+    "[{}]",
+    "/{}/",
+    "é {} ü",
+]
+
+
+@each("planted, frame", product(ALL, FRAMES), name=lambda case: f"{case[0].name} in {case[1]!r}")
 def test_mask_text__secret_within_other_text(planted, frame):
     assert planted.secret not in mask_text(frame.format(planted.text))
 
 
-@pytest.mark.parametrize("planted", ALL, ids=lambda planted: planted.name)
+@each("planted", ALL, name=attrgetter("name"))
 def test_mask_text__again_changes_nothing(planted):
     once = mask_text(planted.text)
     assert mask_text(once) == once
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "GET /orders/17 200 18ms",

@@ -107,8 +107,8 @@ def test_health_url__anything_else_is_not(server, status):
     assert health.main(["url", f"{server}/{status}"]).endswith(f": {status}")
 
 
-def test_health_url__nobody_there():
-    assert "refused" in health.main(["url", "http://127.0.0.1:1/livez"])
+def test_health_url__nobody_there(closed_port):
+    assert "refused" in health.main(["url", f"http://127.0.0.1:{closed_port}/livez"])
 
 
 @pytest.fixture

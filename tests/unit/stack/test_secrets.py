@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 
@@ -14,6 +13,7 @@ from stack.provision.secrets import template
 from stack.provision.secrets.errors import SecretsError
 from stack.provision.secrets.store import Store
 from stack.provision.secrets.table import FILES, GROUPS, VALUES
+from tests.programs import require_root
 from tests.unit.stack.secret_files import OURS, contents, replace
 
 
@@ -45,8 +45,8 @@ def test_file__only_its_owner_reads(written):
     assert {stat.S_IMODE(path.stat().st_mode) for path in written.rglob("*") if path.is_file()} == {0o400}
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_file__belongs_to_its_reader(root):
+    require_root()
     Store(root).write()
     owners = {file.path: (root / file.path).stat() for file in FILES}
     assert {path: (found.st_uid, found.st_gid) for path, found in owners.items()} == {

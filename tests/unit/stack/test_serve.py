@@ -16,10 +16,10 @@ def environ(tmp_path):
 
 
 def test_port_problem__a_free_port():
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
-    assert serve.port_problem(HOST, port) is None
+    with socket.socket() as held:  # so that nobody else takes it; until one listens, two that share it do not mind
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((HOST, 0))
+        assert serve.port_problem(HOST, held.getsockname()[1]) is None
 
 
 def test_port_problem__a_port_that_is_taken_names_the_remedy():

@@ -13,7 +13,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django_ops.access.gate import proxy_client
 from django_ops.access.gate.asgi import gate
 from django_ops.access.gate.decision import Person
-from tests.integration.proxy_site.upstream import dispatch
+from tests.integration.proxy_site.upstream import dispatch, events
 from tests.unit.handlers import scope
 
 PATIENCE_SECONDS = 10.0
@@ -25,6 +25,13 @@ SESSION = (b"cookie", b"sessionid=secret")
 OWN = (b"sec-fetch-site", b"same-origin")
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
+
+
+async def until_more(event: str, before: int) -> None:
+    """Wait until the UI has seen an event more often than `before`."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while events[event] == before:
+            await asyncio.sleep(0.01)
 
 
 class Answer(NamedTuple):

@@ -39,8 +39,10 @@ IN_THE_WAY = override_settings(
 
 
 def through_wsgi(path, **meta):
-    handler = WSGIHandler()
-    return handler.get_response(RequestFactory().get(path, **{**FROM_NGINX, **meta}))
+    """Serve a request to its end, as what is not closed stays the current one."""
+    response = WSGIHandler().get_response(RequestFactory().get(path, **{**FROM_NGINX, **meta}))
+    response.close()
+    return response
 
 
 @IN_THE_WAY
@@ -72,6 +74,7 @@ def test_site__cannot_come_in_between_under_asgi(person, connections_are_kept):
     handler = ASGIHandler()
     request = AsyncRequestFactory().get("/_ops/gate/flower/", X_Original_Method="GET")
     response = asyncio.run(handler.get_response_async(request))
+    response.close()
     assert response.status_code == 204
 
 

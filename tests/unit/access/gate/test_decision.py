@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from django_ops.access.gate.decision import Ask, Person, Reason, decide, encode, origin_of, own_origins
 from django_ops.access.gate.registry import parse
+from tests.each import each
 
 FLOWER = parse({"flower": {"upstream": "http://flower:5555"}}, "/ops/")["flower"]
 GRAFANA = parse(
@@ -72,13 +73,13 @@ def test_safe_method__needs_no_origin(method):
     assert reason(replace(GET, method=method)) is Reason.ALLOWED
 
 
-@pytest.mark.parametrize("method", UNSAFE)
+@each("method", UNSAFE)
 def test_unsafe_method__without_any_origin(method):
     assert reason(replace(GET, method=method)) is Reason.NO_ORIGIN
 
 
 @pytest.mark.parametrize("site", ["same-origin", "none"])
-@pytest.mark.parametrize("method", UNSAFE)
+@each("method", UNSAFE)
 def test_unsafe_method__from_our_own_page(method, site):
     assert reason(replace(GET, method=method, sec_fetch_site=site)) is Reason.ALLOWED
 
@@ -96,7 +97,8 @@ def test_sec_fetch_site__counts_before_an_origin_that_looks_right():
     assert reason(ask) is Reason.FOREIGN_ORIGIN
 
 
-@pytest.mark.parametrize(
+@pytest.mark.parametrize("header", ["origin", "referer"])
+@each(
     "origin",
     [
         "https://ops.example.com", "https://ops.example.com:443", "https://OPS.example.com",
@@ -104,13 +106,13 @@ def test_sec_fetch_site__counts_before_an_origin_that_looks_right():
         "https://example.net:8443",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("header", ["origin", "referer"])
 def test_origin__of_ours(header, origin):
     url = origin if header == "origin" else f"{origin}/ops/flower/?x=y"
     assert reason(replace(POST, **{header: url})) is Reason.ALLOWED
 
 
-@pytest.mark.parametrize(
+@pytest.mark.parametrize("header", ["origin", "referer"])
+@each(
     "origin",
     [
         "null", "https://evil.example", "http://ops.example.com", "https://ops.example.com:8443",
@@ -122,7 +124,6 @@ def test_origin__of_ours(header, origin):
         "https://ops.example.com.",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("header", ["origin", "referer"])
 def test_origin__of_others(header, origin):
     """ACCEPT 6: an unsafe method with a foreign Origin 403."""
     assert reason(replace(POST, **{header: origin})) is Reason.FOREIGN_ORIGIN

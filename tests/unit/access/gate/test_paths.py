@@ -3,13 +3,13 @@
 import re
 from urllib.parse import unquote, urljoin, urlsplit
 
-import pytest
 from django.utils.http import url_has_allowed_host_and_scheme
 from hypothesis import given
 from hypothesis import strategies as st
 
 from django_ops.access.gate.paths import DECEPTIVE, is_plain, way_back
 from django_ops.access.gate.registry import parse
+from tests.each import each
 
 FLOWER = parse({"flower": {"upstream": "http://flower:5555"}}, "/ops/")["flower"]
 
@@ -30,12 +30,12 @@ DECEIVING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("target", PLAIN)
+@each("target", PLAIN)
 def test_is_plain__plain(target):
     assert is_plain(FLOWER, target)
 
 
-@pytest.mark.parametrize("target", DECEIVING)
+@each("target", DECEIVING)
 def test_is_plain__deceiving(target):
     """ACCEPT 4: `..`, `%2e%2e`, `//` and `#` cannot change the service."""
     assert not is_plain(FLOWER, target)
@@ -74,14 +74,12 @@ def test_rule__is_fast_for_what_is_long():
         is_plain(FLOWER, "/ops/flower/" + part * (8192 // len(part)))
 
 
-@pytest.mark.parametrize("target", PLAIN)
+@each("target", PLAIN)
 def test_way_back__plain(target):
     assert way_back(FLOWER, target) == target
 
 
-@pytest.mark.parametrize(
-    "target", [*DECEIVING, "/ops/flower/" + "a" * 2048, "/ops/flower/é", "/ops/flower/a b", "/ops/flower/\t"]
-)
+@each("target", [*DECEIVING, "/ops/flower/" + "a" * 2048, "/ops/flower/é", "/ops/flower/a b", "/ops/flower/\t"])
 def test_way_back__deceiving(target):
     assert way_back(FLOWER, target) == "/ops/flower/"
 

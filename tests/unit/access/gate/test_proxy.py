@@ -16,7 +16,17 @@ from django_ops.access.gate.proxy_carrier import AccessEndedError
 from django_ops.access.gate.proxy_client import UpstreamError
 from django_ops.exceptions import ImproperlyConfiguredError
 from tests.integration.proxy_site.upstream import events
-from tests.unit.access.gate.proxying import ADA, OWN, PATIENCE_SECONDS, SESSION, Answer, Connection, Site, upstream
+from tests.unit.access.gate.proxying import (
+    ADA,
+    OWN,
+    PATIENCE_SECONDS,
+    SESSION,
+    Answer,
+    Connection,
+    Site,
+    until_more,
+    upstream,
+)
 from tests.unit.handlers import scope
 
 pytestmark = [
@@ -176,17 +186,15 @@ def test_upload__that_ends_with_the_access_of_its_user(settings, known):
     settings.OPS_GATE_CACHE_SECONDS = 0
 
     async def run() -> Answer:
-        broken_off = events["upload broken off"]
+        begun, broken_off = events["upload parts"], events["upload broken off"]
         async with upstream() as address:
             settings.OPS_GATE_SERVICES = services(address)
             connection = Site().begin("/ops/ui/upload", "POST", [SESSION, OWN, LENGTH])
             connection.put("http.request", body=b"01", more_body=True)
-            await asyncio.sleep(0.1)
+            await until_more("upload parts", begun)
             known.person = None
             await connection.end()
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while events["upload broken off"] == broken_off:
-                    await asyncio.sleep(0.01)
+            await until_more("upload broken off", broken_off)
             return connection.answer()
 
     assert asyncio.run(run()).status == 403
@@ -251,11 +259,12 @@ def test_answer__that_comes_after_the_access_has_ended(settings, known):
     settings.OPS_GATE_CACHE_SECONDS = 0
 
     async def run() -> Answer:
+        begun = events["slow began"]
         async with upstream() as address:
             settings.OPS_GATE_SERVICES = services(address)
             connection = Site().begin("/ops/ui/slow?seconds=1.5")
             connection.put("http.request")
-            await asyncio.sleep(0.1)
+            await until_more("slow began", begun)
             known.person = None
             await connection.end()
             return connection.answer()

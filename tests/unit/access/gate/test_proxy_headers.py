@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from django_ops.access.gate import nginx_headers
 from django_ops.access.gate.proxy_headers import Cookie, Front, identity_names, request_headers, response_headers
 from django_ops.access.gate.registry import Service, parse
+from tests.each import each
 
 SERVICES = parse(
     {
@@ -72,7 +73,7 @@ def test_request_headers__without_a_known_client():
     assert "X-Forwarded-For" not in dict(pairs)
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     ["Accept", "Accept-Encoding", "Content-Type", "If-None-Match", "Range", "Origin", "Referer", "User-Agent",
      "kbn-xsrf", "X-Grafana-Org-Id", "X-Requested-With", "traceparent", "Last-Event-ID", "Sec-Fetch-Site"],
@@ -85,7 +86,8 @@ def test_request_headers__keep_each_of_several():
     assert sent([("Accept", "a"), ("Accept", "b")])["accept"] == ["a", "b"]
 
 
-@pytest.mark.parametrize(
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+@each(
     "name",
     # acceptance 3: of every UI, not only of this one, in all spellings
     ["X-WEBAUTH-USER", "x-webauth-user", "X_Webauth_User", "X-Webauth_User", "X-WEBAUTH-ROLE", "Whose-Mail",
@@ -97,12 +99,11 @@ def test_request_headers__keep_each_of_several():
      "Tailscale-User-Login", "Cf-Access-Jwt-Assertion", "X-JWT-Assertion", "X-Webauth.User", "X-Webauth User",
      "X-Webauth-User ", "\u212aey"],
 )  # fmt: skip
-@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 def test_request_headers__nobody_can_say_who_they_are__accept_3(service, name):
     assert set(sent([(name, "root")], service)) <= {*OURS, "x-forwarded-prefix"}
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Uri", "X-Forwarded",
      "Forwarded", "X-Original-URI", "X-Original-URL", "X-Original-Method", "X-Rewrite-URL", "X-Real-IP",
@@ -121,7 +122,7 @@ def test_request_headers__credentials_stay_here__accept_8():
     assert sent(received) == sent([])
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     ["Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "HTTP2-Settings",
      "Expect", "Content-Length"],
@@ -180,7 +181,7 @@ def test_request_headers__nothing_the_client_sends_becomes_ours(received):
     assert "cookie" not in headers
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     ["Content-Type", "Content-Length", "Content-Encoding", "Content-Range", "ETag", "Last-Modified", "Vary", "Link",
      "Content-Security-Policy", "X-Frame-Options", "Content-Disposition", "Retry-After", "kbn-name"],
@@ -189,7 +190,7 @@ def test_response_headers__keep_what_describes_the_page(name):
     assert seen([(name, "1")])[name.lower()] == "1"
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     ["Connection", "Keep-Alive", "Proxy-Authenticate", "Trailer", "Transfer-Encoding", "Upgrade", "Proxy-Connection"],
 )
@@ -201,7 +202,7 @@ def test_response_headers__what_connection_names_stays_here():
     assert seen([("Connection", "X-Private"), ("X-Private", "1")]) == seen([])
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     ["Server", "Date", "Strict-Transport-Security", "Alt-Svc", "Clear-Site-Data", "Service-Worker-Allowed", "NEL",
      "Report-To", "Public-Key-Pins", "WWW-Authenticate", "Access-Control-Allow-Origin",
@@ -249,7 +250,7 @@ def test_response_headers__refresh_and_content_location_are_re_pathed():
     assert (headers["refresh"], headers["content-location"]) == ("1; url=/ops/flower/x", "/ops/flower/y")
 
 
-@pytest.mark.parametrize("name", ["sessionid", "csrftoken", "messages", "", "FLOWER_SESSION", "flower_session2"])
+@each("name", ["sessionid", "csrftoken", "messages", "", "FLOWER_SESSION", "flower_session2"])
 def test_cookies__a_ui_sets_only_its_own__accept_8(name):
     assert cookies(f"{name}=1; Path=/") == []
 
@@ -319,11 +320,11 @@ def test_cookies__several_of_one_name_stay_several():
 # What nginx knows by name, the proxy must know as well ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", nginx_headers.IDENTITY_HEADERS + nginx_headers.FORWARDING_HEADERS)
+@each("name", nginx_headers.IDENTITY_HEADERS + nginx_headers.FORWARDING_HEADERS)
 def test_request_headers__what_nginx_drops_does_not_pass(name):
     assert sent([(name, "forged")]) == sent([])
 
 
-@pytest.mark.parametrize("name", nginx_headers.HIDDEN_RESPONSE_HEADERS)
+@each("name", nginx_headers.HIDDEN_RESPONSE_HEADERS)
 def test_response_headers__what_nginx_hides_does_not_pass(name):
     assert seen([(name, "x")]) == seen([])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
 from django_ops.access.gate import proxy_watch
 from django_ops.access.gate.proxy_watch import watched
+from tests.unit import clock
 
 WITHIN_SECONDS = 0.25
 
@@ -35,10 +35,10 @@ async def seconds_until_ended(guard: Guard) -> float:
         await asyncio.sleep(WITHIN_SECONDS * 1.1)
         assert not ended.is_set()
         guard.answer = False
-        started = time.monotonic()
+        started = clock.now()
         async with asyncio.timeout(5):
             await ended.wait()
-        return time.monotonic() - started
+        return clock.now() - started
 
 
 def test_watched__stays_while_it_may():
@@ -49,11 +49,11 @@ def test_watched__stays_while_it_may():
         assert not ended.is_set()
         return guard.asked
 
-    assert asyncio.run(run()) >= 2
+    assert clock.run(run()) >= 2
 
 
 def test_watched__ends_within_the_time__accept_11():
-    assert asyncio.run(seconds_until_ended(Guard())) < WITHIN_SECONDS
+    assert clock.run(seconds_until_ended(Guard())) < WITHIN_SECONDS
 
 
 def test_watched__ends_when_it_cannot_be_told(caplog):
@@ -64,7 +64,7 @@ def test_watched__ends_when_it_cannot_be_told(caplog):
             async with asyncio.timeout(5):
                 await ended.wait()
 
-    asyncio.run(run())
+    clock.run(run())
     assert "the session store is down" in caplog.text
 
 
@@ -73,13 +73,13 @@ def test_watched__ends_when_nobody_answers_in_time():
     async def run() -> float:
         guard, ended = Guard(), asyncio.Event()
         guard.seconds = 60
-        started = time.monotonic()
+        started = clock.now()
         with watched("session", guard, ended.set, 0.1):
             async with asyncio.timeout(5):
                 await ended.wait()
-        return time.monotonic() - started
+        return clock.now() - started
 
-    assert asyncio.run(run()) < 1
+    assert clock.run(run()) < 1
 
 
 def test_watched__asks_once_for_all_of_a_session():
@@ -93,7 +93,7 @@ def test_watched__asks_once_for_all_of_a_session():
             await asyncio.sleep(0.3)
         return guard.asked, len(ended)
 
-    assert asyncio.run(run()) == (1, 2)
+    assert clock.run(run()) == (1, 2)
 
 
 def test_watched__of_another_session_is_asked_of_its_own():
@@ -107,7 +107,7 @@ def test_watched__of_another_session_is_asked_of_its_own():
             await asyncio.sleep(0.3)
         return ended
 
-    assert asyncio.run(run()) == ["gone"]
+    assert clock.run(run()) == ["gone"]
 
 
 def test_watched__who_comes_after_the_end_is_watched_anew():
@@ -120,7 +120,7 @@ def test_watched__who_comes_after_the_end_is_watched_anew():
                 await asyncio.sleep(0.15)
         return len(ended)
 
-    assert asyncio.run(run()) == 2
+    assert clock.run(run()) == 2
 
 
 def test_watched__leaves_nothing_behind():
@@ -131,7 +131,7 @@ def test_watched__leaves_nothing_behind():
         await asyncio.sleep(0)
         return len(asyncio.all_tasks()) - 1
 
-    assert asyncio.run(run()) == 0
+    assert clock.run(run()) == 0
     assert proxy_watch._watches == {}
 
 
@@ -145,4 +145,4 @@ def test_watched__an_inner_block_may_end_first():
             await asyncio.sleep(0.2)
         return ended
 
-    assert asyncio.run(run()) == ["outer"]
+    assert clock.run(run()) == ["outer"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from django_ops.access.gate.registry import default_permission, parse, services
 from django_ops.conf import conf
 from django_ops.exceptions import ImproperlyConfiguredError
+from tests.each import each
 
 PREFIX = "/ops/"
 
@@ -80,7 +81,7 @@ def test_upstream__is_taken_apart(upstream, scheme, host, port):
     assert service.origin == f"{scheme}://{host}:{port}"
 
 
-@pytest.mark.parametrize(
+@each(
     "upstream",
     [
         "", "flower:5555", "//flower:5555", "ftp://flower", "unix:/run/flower", "http://", "http://:5555",
@@ -137,8 +138,8 @@ def test_key__upstream_is_missing():
     assert 'has no "upstream"' in complaint({"flower": {}})
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
+@each(
+    "key, value",
     [
         ("title", "a\nb"), ("title", "x" * 81), ("title", 1),
         ("permission", "view_flower"), ("permission", "a.b.c"), ("permission", "a b.c"),

@@ -16,7 +16,7 @@ from django_ops.access.gate.decision import Person
 from django_ops.access.gate.proxy_relay import CLIENT, GATE, UPSTREAM, Ending, is_sendable
 from django_ops.exceptions import MissingExtraError
 from tests.integration.proxy_site.upstream import events
-from tests.unit.access.gate.proxying import OWN, PATIENCE_SECONDS, SESSION, Connection, Site, upstream
+from tests.unit.access.gate.proxying import OWN, SESSION, Connection, Site, until_more, upstream
 from tests.unit.handlers import scope
 
 pytestmark = pytest.mark.usefixtures("proxied")
@@ -86,9 +86,9 @@ def test_handshake__is_refused_by_a_server_that_knows_403_only(settings):
     assert run(settings, act) == [{"type": "websocket.close", "code": 1008}]
 
 
-def test_handshake__of_a_ui_that_is_down(settings):
+def test_handshake__of_a_ui_that_is_down(settings, closed_port):
     async def act(site: Site) -> Any:
-        settings.OPS_GATE_SERVICES = {"ui": {"upstream": "http://127.0.0.1:1", "websocket": True}}
+        settings.OPS_GATE_SERVICES = {"ui": {"upstream": f"http://127.0.0.1:{closed_port}", "websocket": True}}
         connection = site.open("/ops/ui/talk")
         await connection.end()
         return connection.sent[0]["status"]
@@ -208,9 +208,7 @@ def test_end__because_the_client_left_before_it_was_accepted(settings):
         connection.fails_to_send = OSError("the client has gone")
         with pytest.raises(OSError, match="has gone"):
             await connection.end()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while events["websockets closed"] == closed:
-                await asyncio.sleep(0.01)
+        await until_more("websockets closed", closed)
         return events["websockets closed"] - closed
 
     assert run(settings, act) == 1

@@ -1,4 +1,4 @@
-"""Run with AUTH_USER_MODEL, and the class of the users to save: prints what happened as one JSON object."""
+"""Run with AUTH_USER_MODEL, and the classes of users to save: prints what happened to each as one JSON object."""
 
 import json
 import sys
@@ -57,4 +57,4 @@ def play(kind: str) -> dict[str, object]:
 
 if __name__ == "__main__":
     configure(sys.argv[1])
-    sys.stdout.write(json.dumps(play(sys.argv[2])))
+    sys.stdout.write(json.dumps({kind: play(kind) for kind in sys.argv[2:]}))
