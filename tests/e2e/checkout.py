@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from tests.e2e.commands import ROOT, docker, run
@@ -45,13 +46,15 @@ class Checkout:
 
     def stack(self, project: str) -> Stack:
         """Return a stack of the core that is made of these files, and of their images."""
-        stack = Stack(project, profiles="", folder=self.folder)
-        stack.environment |= {"DJANGO_OPS_VERSION": self.version, "PROVISION_VERSION": self.version}
-        return stack
+        return Stack(project, profiles="", folder=self.folder, version=self.version)
+
+    @cached_property
+    def _builder(self) -> Stack:
+        return self.stack(self.version)
 
     def build(self, *services: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Build our images by `docker compose build`. Raises CommandFailed."""
-        return self.stack("build").compose("build", *services, timeout=BUILD_SECONDS, check=check)
+        return self._builder.compose("build", *services, timeout=BUILD_SECONDS, check=check)
 
     def image(self, name: str) -> str:
         """Return the tag of `app`, `nginx` or `provision`."""

@@ -2,6 +2,7 @@
 
 Needs the standard library only. Each question is a dict with a `kind`:
 http: method, url, headers, body, user, password; tcp: host, port, send; sql: host, port, dbname, user, password, query.
+In place of a password, `password_file` may name a file of a volume: secrets-postgres/password.
 """
 
 import base64
@@ -11,7 +12,8 @@ import sys
 import urllib.error
 import urllib.request
 
-TIMEOUT_SECONDS = 10
+#: On a busy machine: who answers does so in a second.
+TIMEOUT_SECONDS = 30
 
 
 class Stay(urllib.request.HTTPRedirectHandler):
@@ -50,7 +52,7 @@ def http(question):
 def tcp(question):
     """Return what a server says to some bytes."""
     address = (question["host"], question["port"])
-    with socket.create_connection(address, timeout=question.get("timeout", 3)) as connection:
+    with socket.create_connection(address, timeout=question.get("timeout", 10)) as connection:
         connection.sendall(question["send"].encode())
         received = b""
         try:
@@ -87,6 +89,9 @@ KINDS = {"http": http, "tcp": tcp, "sql": sql, "lookup": lookup}
 def answer(question):
     """Return the answer to one question, or what went wrong."""
     try:
+        if "password_file" in question:
+            with open(f"/volumes/{question['password_file']}", encoding="utf-8") as file:
+                question = {**question, "password": file.read().rstrip("\n")}
         return KINDS[question["kind"]](question)
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}

@@ -40,7 +40,6 @@ def request_ids(lines: Iterable[dict[str, Any]], dataset: str) -> list[str]:
 def shipped(probe: Probe, dataset: str, ids: Iterable[str]) -> dict[str, int]:
     """Return how many documents of a dataset Elasticsearch has for each of the request ids."""
     wanted = sorted(set(ids))
-    probe.refresh()
     found: dict[str, int] = dict.fromkeys(wanted, 0)
     for start in range(0, len(wanted), 1000):
         some = wanted[start : start + 1000]
@@ -53,7 +52,8 @@ def shipped(probe: Probe, dataset: str, ids: Iterable[str]) -> dict[str, int]:
                     }
                 },
                 "aggs": {"ids": {"terms": {"field": "http.request.id", "size": len(some)}}},
-            }
+            },
+            fresh=True,
         )
         found |= {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["ids"]["buckets"]}
     return found
@@ -63,8 +63,9 @@ def wait_shipped(probe: Probe, dataset: str, ids: Iterable[str], seconds: float 
     """Wait until Elasticsearch has a line for each id; return how many it has. Raises AssertionError."""
     wanted = set(ids)
 
-    def missing() -> list[str]:
-        return [name for name, count in shipped(probe, dataset, wanted).items() if not count]
+    def complete() -> dict[str, int]:
+        counts = shipped(probe, dataset, wanted)
+        return counts if all(counts.values()) else {}
 
-    wait_for(f"{dataset} lines of {len(wanted)} requests in Elasticsearch", lambda: not missing(), seconds, 1)
-    return shipped(probe, dataset, wanted)
+    what = f"{dataset} lines of {len(wanted)} requests in Elasticsearch"
+    return wait_for(what, complete, seconds, 1) if wanted else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.e2e.commands import docker, wait_for
 from tests.e2e.stack import Stack
@@ -56,47 +57,57 @@ class Probe:
         found = docker("exec", self.name, "sh", "-c", "cd /volumes && find secrets-* -type f")
         return sorted(found.split())
 
-    def sql(self, query: str, database: str = "postgres") -> list[list[str]]:
-        """Return the rows of a query as PostgreSQL's superuser. Raises AssertionError."""
-        question = {
+    def sql_question(self, query: str, database: str) -> dict[str, Any]:
+        """Return a question to PostgreSQL as its superuser."""
+        return {
             "kind": "sql",
             "host": "postgres",
             "dbname": database,
             "user": self.stack.config["services"]["postgres"]["environment"].get("POSTGRES_USER", "postgres"),
-            "password": self.secret("secrets-postgres/password"),
+            "password_file": "secrets-postgres/password",
             "query": query,
         }
-        answer = self.ask(question)[0]
+
+    def sql(self, query: str, database: str = "postgres") -> list[list[str]]:
+        """Return the rows of a query as PostgreSQL's superuser. Raises AssertionError."""
+        answer = self.ask(self.sql_question(query, database))[0]
         assert "rows" in answer, answer
         return answer["rows"]
 
-    def search(self, query: dict[str, Any], index: str = "logs-django.ops-*") -> dict[str, Any]:
-        """Return what Elasticsearch finds. Raises AssertionError."""
-        answer = self.http(
-            f"http://elasticsearch:9200/{index}/_search",
-            method="POST",
-            user="elastic",
-            password=self.secret("secrets-elasticsearch/elastic-password"),
-            body=query,
-        )
+    def elasticsearch(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Return a question to Elasticsearch as its superuser."""
+        return {
+            "kind": "http",
+            "method": method,
+            "url": f"http://elasticsearch:9200{path}",
+            "user": "elastic",
+            "password_file": "secrets-elasticsearch/elastic-password",
+            "body": body,
+        }
+
+    def search(self, query: dict[str, Any], index: str = "logs-django.ops-*", *, fresh: bool = False) -> dict[str, Any]:
+        """Return what Elasticsearch finds, with `fresh` in all that it got until now. Raises AssertionError."""
+        question = self.elasticsearch("POST", f"/{index}/_search", query)
+        answer = self.refresh(question)[0] if fresh else self.ask(question)[0]
         assert answer.get("status") == 200, answer
         return json.loads(answer["body"])
 
-    def refresh(self) -> None:
-        """Make what Elasticsearch has got findable."""
-        password = self.secret("secrets-elasticsearch/elastic-password")
-        url = "http://elasticsearch:9200/logs-django.ops-*/_refresh"
-        wait_for("Elasticsearch to refresh", lambda: self.http(
-            url, method="POST", user="elastic", password=password, body="").get("status") == 200, 30)  # fmt: skip
+    def refresh(self, *questions: dict[str, Any]) -> list[dict[str, Any]]:
+        """Make what Elasticsearch has got findable, and return the answers to what is asked after that."""
+        first = self.elasticsearch("POST", "/logs-django.ops-*/_refresh", "")
+
+        def refreshed() -> list[dict[str, Any]]:
+            answers = self.ask(first, *questions)
+            return answers if answers[0].get("status") == 200 else []
+
+        return wait_for("Elasticsearch to refresh", refreshed, 60)[1:]
 
     def prometheus(self, query: str) -> list[dict[str, Any]]:
         """Return the result of an instant query. Raises AssertionError."""
-        from urllib.parse import urlencode
-
         answer = self.http(
             f"http://prometheus:9090/api/v1/query?{urlencode({'query': query})}",
             user="prometheus",
-            password=self.secret("secrets-prometheus/password"),
+            password_file="secrets-prometheus/password",
         )
         assert answer.get("status") == 200, answer
         return json.loads(answer["body"])["data"]["result"]

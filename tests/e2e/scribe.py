@@ -72,33 +72,31 @@ class Scribe:
 
     def found(self) -> Counter[int]:
         """Return how often Elasticsearch has each line, by its number."""
-        self._probe.refresh()
         numbers = {"terms": {"field": "labels.number", "size": 50_000}}
-        answer = self._probe.search(
-            {"size": 0, "query": {"term": {"labels.e2e": self.name}}, "aggs": {"numbers": numbers}}
-        )
+        query = {"size": 0, "query": {"term": {"labels.e2e": self.name}}, "aggs": {"numbers": numbers}}
+        answer = self._probe.search(query, fresh=True)
         buckets: Sequence[dict[str, Any]] = answer["aggregations"]["numbers"]["buckets"]
         return Counter({int(bucket["key"]): bucket["doc_count"] for bucket in buckets})
 
     def documents(self, size: int = 100) -> list[dict[str, Any]]:
         """Return the documents of the file, in its order."""
-        self._probe.refresh()
         here = {"prefix": {"log.file.path": f"/var/log/django/{self.name}/"}}
-        answer = self._probe.search({"size": size, "query": here, "sort": ["log.offset"]})
+        answer = self._probe.search({"size": size, "query": here, "sort": ["log.offset"]}, fresh=True)
         return [hit["_source"] for hit in answer["hits"]["hits"]]
 
     def wait_found(self, seconds: float) -> None:
         """Wait until Elasticsearch has every line, and check that it has each once. Raises AssertionError."""
         wanted = set(range(self._count))
-        missing: set[int] = set()
+        found: Counter[int] = Counter()
 
         def all_there() -> bool:
-            missing.clear()
-            missing.update(wanted - self.found().keys())
-            return not missing
+            found.clear()
+            found.update(self.found())
+            return wanted <= found.keys()
 
         try:
             wait_for(f"the {self._count} lines of {self.name}", all_there, seconds, 1)
         except AssertionError as error:
-            raise AssertionError(f"{error}; {len(missing)} are missing, such as {sorted(missing)[:5]}") from None
-        assert [number for number, times in self.found().items() if times > 1] == []
+            missing = sorted(wanted - found.keys())
+            raise AssertionError(f"{error}; {len(missing)} are missing, such as {missing[:5]}") from None
+        assert [number for number, times in found.items() if times > 1] == []

@@ -5,15 +5,16 @@ Asked by somebody who is inside of the networks already: from outside there is n
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
+import re
+from typing import Any, NamedTuple
 
 from tests.e2e.commands import docker
 from tests.e2e.probe import Probe
 from tests.e2e.stack import Stack
 from tests.e2e.visitor import Visitor
 
+#: For some hundred questions, one after the other.
+ALL_SECONDS = 60
 #: What images come with, what guides show, and what people try.
 USUAL = [
     ("admin", "admin"), ("admin", ""), ("admin", "password"), ("admin", "changeme"), ("prometheus", "prometheus"),
@@ -21,9 +22,21 @@ USUAL = [
 ]  # fmt: skip
 
 
-def page(url: str, right: tuple[str, str] | None, *refused: int) -> Any:
-    """Return a parameter: a page, the secret file and user that open it, and the statuses of a refusal."""
-    return pytest.param(url, right, set(refused), id=url.removeprefix("http://"))
+class Page(NamedTuple):
+    """A page, the user and secret file that open it, and the statuses of a refusal."""
+
+    url: str
+    right: tuple[str, str] | None
+    refused: set[int]
+
+    def question(self, **more: Any) -> dict[str, Any]:
+        """Return how inside.py is asked for it."""
+        return {"kind": "http", "url": self.url, "headers": {"Host": "localhost"} if "web:" in self.url else {}, **more}
+
+
+def page(url: str, right: tuple[str, str] | None, *refused: int) -> Page:
+    """Return a page."""
+    return Page(url, right, set(refused))
 
 
 PROMETHEUS = ("prometheus", "secrets-prometheus/password")
@@ -53,35 +66,42 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize(("url", "right", "refused"), PAGES)
-def test_page__is_closed_to_nobody_in_particular(
-    stack: Stack, probe: Probe, url: str, right: tuple[str, str] | None, refused: set[int]
-) -> None:
-    answer = probe.http(url, headers={"Host": "localhost"} if "web:" in url else {})
-    assert answer.get("status") in refused, answer
-    if answer["status"] == 302:
-        assert "/login" in answer["headers"]["location"]
+def test_pages__are_closed_to_nobody_in_particular(stack: Stack, probe: Probe) -> None:
+    answers = probe.ask(*(page.question() for page in PAGES), timeout=ALL_SECONDS)
+    let_in = {
+        page.url: answer
+        for page, answer in zip(PAGES, answers, strict=True)
+        if answer.get("status") not in page.refused
+        or (answer["status"] == 302 and "/login" not in answer["headers"]["location"])
+    }
+    assert let_in == {}
 
 
-@pytest.mark.parametrize(("url", "right", "refused"), PAGES)
-def test_page__is_closed_to_the_usual_passwords(
-    stack: Stack, probe: Probe, url: str, right: tuple[str, str] | None, refused: set[int]
-) -> None:
-    host = {"Host": "localhost"} if "web:" in url else {}
-    tried = [{"kind": "http", "url": url, "user": user, "password": word, "headers": host} for user, word in USUAL]
-    answers = probe.ask(*tried)
-    assert [answer.get("status") for answer in answers if answer.get("status") not in refused] == []
+def test_pages__are_closed_to_the_usual_passwords(stack: Stack, probe: Probe) -> None:
+    tried = [(page, user, password) for page in PAGES for user, password in USUAL]
+    questions = [page.question(user=user, password=password) for page, user, password in tried]
+    answers = probe.ask(*questions, timeout=ALL_SECONDS)
+    let_in = {
+        (page.url, user, password): answer.get("status", answer)
+        for (page, user, password), answer in zip(tried, answers, strict=True)
+        if answer.get("status") not in page.refused
+    }
+    assert let_in == {}
 
 
-@pytest.mark.parametrize(
-    ("url", "right"), [pytest.param(*item.values[:2], id=item.id) for item in PAGES if item.values[1] is not None]
-)
-def test_page__is_open_to_its_user(stack: Stack, probe: Probe, url: str, right: tuple[str, str]) -> None:
+def test_pages__are_open_to_their_users(stack: Stack, probe: Probe) -> None:
     """Else a page that is gone would pass for one that is closed."""
-    user, file = right
-    password = probe.secret(file).removeprefix(f"{user}:")
-    answer = probe.http(url, user=user, password=password)
-    assert answer.get("status") == 200, answer
+    pages = [page for page in PAGES if page.right is not None]
+    files = {page.right[1] for page in pages if page.right}
+    passwords = {file: probe.secret(file) for file in files}
+    questions = [
+        page.question(user=user, password=passwords[file].removeprefix(f"{user}:"))
+        for page in pages
+        for user, file in [page.right or ("", "")]
+    ]
+    answers = probe.ask(*questions, timeout=ALL_SECONDS)
+    shut = {page.url: answer for page, answer in zip(pages, answers, strict=True) if answer.get("status") != 200}
+    assert shut == {}
 
 
 def test_metrics_of_the_site__are_open_to_their_token_alone(stack: Stack, probe: Probe) -> None:
@@ -102,14 +122,18 @@ def test_metrics_of_the_site__are_not_to_be_had_from_outside(stack: Stack, probe
         assert answer.status == 404, path
 
 
-@pytest.mark.parametrize(("user", "password"), [
-    ("postgres", None), ("postgres", "postgres"), ("postgres", "password"), ("postgres", ""),
-    ("app", None), ("app", "app"), ("exporter", "exporter"), ("root", None),
-])  # fmt: skip
-def test_postgres__wants_the_password(stack: Stack, probe: Probe, user: str, password: str | None) -> None:
-    question = {"kind": "sql", "host": "postgres", "dbname": "app", "user": user, "query": "SELECT 1"}
-    answer = probe.ask(question if password is None else {**question, "password": password})[0]
-    assert "authentication failed" in answer["error"] or "no password supplied" in answer["error"], answer
+def test_postgres__wants_the_password(stack: Stack, probe: Probe) -> None:
+    tried = [
+        ("postgres", None), ("postgres", "postgres"), ("postgres", "password"), ("postgres", ""),
+        ("app", None), ("app", "app"), ("exporter", "exporter"), ("root", None),
+    ]  # fmt: skip
+    question = {"kind": "sql", "host": "postgres", "dbname": "app", "query": "SELECT 1"}
+    answers = probe.ask(*(
+        {**question, "user": user, **({} if password is None else {"password": password})} for user, password in tried
+    ))  # fmt: skip
+    refusal = re.compile("authentication failed|no password supplied")
+    said = {who: str(answer.get("error")) for who, answer in zip(tried, answers, strict=True)}
+    assert {who: error for who, error in said.items() if not refusal.search(error)} == {}
 
 
 def test_postgres__wants_the_password_on_its_socket_too(stack: Stack) -> None:
@@ -127,14 +151,18 @@ def test_postgres__gives_the_site_no_more_than_it_needs(stack: Stack, probe: Pro
     assert probe.sql(members) == [["0"]]
 
 
-@pytest.mark.parametrize("sent", [
-    "PING", "INFO", "KEYS *", "AUTH redis\r\nPING", "AUTH default default\r\nPING", "AUTH app app\r\nPING",
-    "AUTH app \r\nPING", "HELLO 3", "CONFIG GET *",
-])  # fmt: skip
-def test_redis__wants_the_password(stack: Stack, probe: Probe, sent: str) -> None:
-    answer = probe.ask({"kind": "tcp", "host": "redis", "port": 6379, "send": f"{sent}\r\n"})[0]
-    assert all(line.startswith("-") for line in answer["text"].splitlines()), answer
-    assert "NOAUTH" in answer["text"] or "WRONGPASS" in answer["text"], answer
+def test_redis__wants_the_password(stack: Stack, probe: Probe) -> None:
+    tried = [
+        "PING", "INFO", "KEYS *", "AUTH redis\r\nPING", "AUTH default default\r\nPING", "AUTH app app\r\nPING",
+        "AUTH app \r\nPING", "HELLO 3", "CONFIG GET *",
+    ]  # fmt: skip
+    answers = probe.ask(*({"kind": "tcp", "host": "redis", "port": 6379, "send": f"{sent}\r\n"} for sent in tried))
+
+    def is_refusal(text: str) -> bool:
+        return all(line.startswith("-") for line in text.splitlines()) and ("NOAUTH" in text or "WRONGPASS" in text)
+
+    let_in = {sent: it for sent, it in zip(tried, answers, strict=True) if not is_refusal(it.get("text", ""))}
+    assert let_in == {}
 
 
 def test_redis__answers_its_user(stack: Stack, probe: Probe) -> None:
@@ -145,13 +173,16 @@ def test_redis__answers_its_user(stack: Stack, probe: Probe) -> None:
     assert text.count("-NOPERM") == 2, text
 
 
-@pytest.mark.parametrize("sent", [
-    "version", "stats", "get x", "flush_all", "set x 0 0 1\r\nx", "set a 0 0 11\r\nadmin admin",
-    "set a 0 0 7\r\napp app",
-])  # fmt: skip
-def test_memcached__wants_the_password(stack: Stack, probe: Probe, sent: str) -> None:
-    answer = probe.ask({"kind": "tcp", "host": "memcached", "port": 11211, "send": f"{sent}\r\n"})[0]
-    assert answer["text"].startswith("CLIENT_ERROR"), answer
+def test_memcached__wants_the_password(stack: Stack, probe: Probe) -> None:
+    tried = [
+        "version", "stats", "get x", "flush_all", "set x 0 0 1\r\nx", "set a 0 0 11\r\nadmin admin",
+        "set a 0 0 7\r\napp app",
+    ]  # fmt: skip
+    answers = probe.ask(*({"kind": "tcp", "host": "memcached", "port": 11211, "send": f"{it}\r\n"} for it in tried))
+    let_in = {
+        sent: it for sent, it in zip(tried, answers, strict=True) if not it.get("text", "").startswith("CLIENT_ERROR")
+    }
+    assert let_in == {}
 
 
 def test_memcached__answers_its_user(stack: Stack, probe: Probe) -> None:
@@ -161,12 +192,12 @@ def test_memcached__answers_its_user(stack: Stack, probe: Probe) -> None:
     assert answer["text"] == "STORED\r\n"
 
 
-@pytest.mark.parametrize("password", ["admin", "password", "changeme", "", "django"])
-def test_site__does_not_let_the_administrator_in_with(stack: Stack, visitor: Visitor, password: str) -> None:
-    for path in ("/admin/login/", "/account/login/"):
-        answer = visitor.post(path, {"username": "admin", "password": password})
-        assert answer.status == 200, path
-        assert "sessionid" not in visitor.cookies
+def test_site__does_not_let_the_administrator_in_with_the_usual_passwords(stack: Stack) -> None:
+    for password in ("admin", "password", "changeme", "", "django"):
+        for path in ("/admin/login/", "/account/login/"):
+            visitor = Visitor(stack.port)
+            answer = visitor.post(path, {"username": "admin", "password": password})
+            assert (answer.status, "sessionid" in visitor.cookies) == (200, False), (path, password)
 
 
 def test_secrets__are_readable_by_their_users_alone(stack: Stack, probe: Probe) -> None:

@@ -44,9 +44,14 @@ def test_asgi__says_when_a_page_is_not_there(container: str) -> None:
 
 def test_asgi__writes_a_line_for_each_request(container: str) -> None:
     assert answers(container, "/servers.json")
-    text = docker("exec", container, "sh", "-c", "cat /var/log/django/web-$(hostname)/*.jsonl")
-    lines = [json.loads(line) for line in text.splitlines()]
-    assert [line["url"]["path"] for line in lines if line["event"]["dataset"] == "django.request"] == ["/servers.json"]
+
+    def paths() -> list[str]:
+        text = docker("exec", container, "sh", "-c", "cat /var/log/django/web-$(hostname)/*.jsonl")
+        lines = [json.loads(line) for line in text.splitlines()]
+        return [line["url"]["path"] for line in lines if line["event"]["dataset"] == "django.request"]
+
+    # a line is written once its answer has left
+    assert wait_for("the line", paths, 10) == ["/servers.json"]
 
 
 def test_asgi__ends_when_it_is_told_to(container: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,9 +71,9 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(images: None, pytestconfig: pytest.Config) -> Iterator[Site]:
+def site(make_stack: Callable[..., Stack]) -> Iterator[Site]:
     """A stack of its own: these tests break it."""
-    stack = Stack(pytestconfig.getoption("--project") + "-bad", profiles="")
+    stack = make_stack("-bad", profiles="")
     with stack.of_its_own("bad"):
         stack.up()
         yield Site(stack)
@@ -93,16 +93,17 @@ def kept(site: Site) -> Iterator[None]:
     site.works_again()
 
 
-@pytest.mark.parametrize("how", BROKEN)
-def test_broken_secret__is_named_and_nothing_is_changed(site: Site, kept: None, how: str) -> None:
-    site.in_volume("secrets-django", f"chmod u+w secret-key; {BROKEN[how]}; rm metrics-token")
-    before = site.in_volume("secrets-django", "sha256sum *")
-    ended = site.stack.compose("run", "--rm", "-T", "secrets", check=False)
-    assert ended.returncode == 1
-    [said] = [line for line in ended.stderr.splitlines() if line.startswith("secrets: ")]
-    assert re.search(r"Broken: /secrets/django/secret-key \(.*\)\. Nothing was changed\. Restore the file", said)
-    assert "Traceback" not in ended.stderr
-    assert site.in_volume("secrets-django", "sha256sum *") == before
+def test_broken_secret__is_named_and_nothing_is_changed(site: Site, kept: None) -> None:
+    for how, script in BROKEN.items():
+        site.in_volume("secrets-django", f"chmod u+w secret-key; {script}; rm -f metrics-token")
+        before = site.in_volume("secrets-django", "sha256sum *")
+        ended = site.stack.compose("run", "--rm", "-T", "secrets", check=False)
+        assert ended.returncode == 1, how
+        [said] = [line for line in ended.stderr.splitlines() if line.startswith("secrets: ")]
+        expected = r"Broken: /secrets/django/secret-key \(.*\)\. Nothing was changed\. Restore the file"
+        assert re.search(expected, said), how
+        assert "Traceback" not in ended.stderr
+        assert site.in_volume("secrets-django", "sha256sum *") == before, how
 
 
 def test_broken_secret__stops_up(site: Site, kept: None) -> None:
@@ -225,15 +226,15 @@ TLS = {
 }
 
 
-@pytest.mark.parametrize("how", TLS)
-def test_certificate__that_cannot_be_used_is_told_by_nginx(site: Site, tmp_path: Path, how: str) -> None:
-    script, pattern = TLS[how]
-    site.in_volume("secrets-tls", certificate(tmp_path, "mine") + "\ncp -p certificate.pem mine.pem")
+def test_certificate__that_cannot_be_used_is_told_by_nginx(site: Site, tmp_path: Path) -> None:
+    mine, another = certificate(tmp_path, "mine"), certificate(tmp_path, "other")
     try:
-        site.in_volume("secrets-tls", script.replace("OTHER", certificate(tmp_path, "other")))
-        site.stack.compose("stop", "nginx", timeout=90)
-        site.refused("--no-deps", "nginx")
-        assert len(site.said("nginx", pattern)) < 400
+        for how, (script, pattern) in TLS.items():
+            site.in_volume("secrets-tls", f"rm -f *.pem\n{mine}\ncp -p certificate.pem mine.pem")
+            site.in_volume("secrets-tls", script.replace("OTHER", another))
+            site.stack.compose("rm", "-sf", "nginx", timeout=90)
+            site.refused("--no-deps", "nginx")
+            assert len(site.said("nginx", pattern)) < 400, how
     finally:
         site.in_volume("secrets-tls", "rm -f *.pem")
         site.stack.compose("rm", "-sf", "nginx", timeout=90)

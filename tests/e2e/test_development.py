@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.checkout import Checkout, checkout
+from tests.e2e.claims import claim_port
 from tests.e2e.commands import ROOT, run, wait_for
-from tests.e2e.stack import Stack, free_port
+from tests.e2e.stack import Stack
 from tests.e2e.visitor import Visitor
 
 PAGE = (ROOT / "docs/how-to/develop.md").read_text(encoding="utf-8")
@@ -30,7 +31,7 @@ def development(copy: Checkout, pytestconfig: pytest.Config) -> Iterator[Stack]:
     assert command
     stack = copy.stack(f"{pytestconfig.getoption('--project')}-dev")
     stack.files = ["-f", command[1], "-f", command[2]]
-    stack.environment["DEVELOPMENT_PORT"] = str(free_port())
+    stack.environment["DEVELOPMENT_PORT"] = str(claim_port())
     with stack.of_its_own("development"):
         stack.compose("up", "--build", "--wait", timeout=600)
         yield stack

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,11 @@ def small(**volumes: str) -> str:
 
 
 @pytest.fixture
-def first(images: None, pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Stack]:
+def first(make_stack: Callable[..., Stack], tmp_path: Path) -> Iterator[Stack]:
     """A stack that was never started, with less room for the secrets of the application than they take."""
     override = tmp_path / "override.yml"
     override.write_text(small(**{"secrets-django": "size=12k"}), encoding="utf-8")
-    stack = Stack(f"{pytestconfig.getoption('--project')}-tiny", profiles="", files=[ROOT / "compose.yml", override])
+    stack = make_stack("-tiny", profiles="", files=[ROOT / "compose.yml", override])
     stack.down()
     yield stack
     stack.down()
@@ -45,11 +45,11 @@ def test_volume_of_secrets__that_is_full_stops_the_start(first: Stack) -> None:
 
 
 @pytest.fixture(scope="module")
-def stack(images: None, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(make_stack: Callable[..., Stack], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A core with little room for logs and data, which a container of ours keeps while others stop."""
     override = tmp_path_factory.mktemp("full") / "override.yml"
     override.write_text(small(**SMALL), encoding="utf-8")
-    stack = Stack(f"{pytestconfig.getoption('--project')}-full", profiles="", files=[ROOT / "compose.yml", override])
+    stack = make_stack("-full", profiles="", files=[ROOT / "compose.yml", override])
     with stack.of_its_own("full"):
         stack.up()
         mounts = [f"-v={stack.project}_{name}:/{name}" for name in SMALL]

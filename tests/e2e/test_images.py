@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.commands import wait_for
 from tests.images.builder import kind_of, version_run
 from tests.images.catalog import Image, content_hash, read_catalog
 from tests.images.engine import PREFIX, labels
@@ -54,10 +54,7 @@ def docker(*arguments: str, check: bool = True, stdin: str | None = None) -> str
 
 def eventually(what: str, holds: Callable[[], bool], seconds: float = 30) -> None:
     """Wait until something holds, and say what it was if it never does."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
+    wait_for(what, holds, seconds, 0.1)
 
 
 @pytest.fixture
@@ -89,39 +86,43 @@ def config(image: Image) -> dict:
     return json.loads(docker("image", "inspect", image.tag))[0]["Config"]
 
 
-@pytest.mark.parametrize("image", CATALOG.values(), ids=lambda image: image.name)
-def test_labels__say_what_it_is(image: Image) -> None:
-    found = labels(image.tag)
-    assert found is not None, f"{image.tag} is not here: python3 -m tests.images build"
-    assert kind_of(image.tag, found) in {"real", image.component}
+def test_labels__say_what_each_image_is() -> None:
+    found = {image.name: labels(image.tag) for image in CATALOG.values()}
+    absent = [name for name, told in found.items() if told is None]
+    assert absent == [], "not here: python3 -m tests.images build"
+    kinds = {image.name: kind_of(image.tag, found[image.name] or {}) for image in CATALOG.values()}
+    assert {name: kind for name, kind in kinds.items() if kind not in {"real", CATALOG[name].component}} == {}
 
 
-@pytest.mark.parametrize("image", CATALOG.values(), ids=lambda image: image.name)
-def test_labels__are_of_this_content(image: Image) -> None:
-    found = labels(image.tag) or {}
+def test_labels__are_of_this_content() -> None:
     with machine_files() as machine:
-        expected = content_hash(image, CATALOG, machine)
-    assert found.get(f"{PREFIX}content", expected) == expected
+        expected = {image.name: content_hash(image, CATALOG, machine) for image in CATALOG.values()}
+    contents = {name: (labels(CATALOG[name].tag) or {}).get(f"{PREFIX}content", expected[name]) for name in expected}
+    assert contents == expected
 
 
-@pytest.mark.parametrize("image", PROGRAMS, ids=lambda image: image.name)
-def test_version__is_what_the_program_tells(image: Image) -> None:
-    found = labels(image.tag) or {}
-    assert found.get(f"{PREFIX}version-run", image.version_pinned) == version_run(image, image.tag)
+def test_versions__are_what_the_programs_tell() -> None:
+    told = {image.name: version_run(image, image.tag) for image in PROGRAMS}
+    label = f"{PREFIX}version-run"
+    assert {it.name: (labels(it.tag) or {}).get(label, it.version_pinned) for it in PROGRAMS} == told
 
 
-@pytest.mark.parametrize("name", UPSTREAM)
-def test_configuration__is_as_upstreams(name: str) -> None:
-    found = config(CATALOG[name])
-    ports = [port.removesuffix("/tcp") for port in found.get("ExposedPorts") or {}]
-    volumes = list(found.get("Volumes") or {})
-    assert (found["User"], ports, found.get("Entrypoint"), volumes) == UPSTREAM[name]
+def test_configurations__are_as_upstreams() -> None:
+    def told(name: str) -> tuple:
+        found = config(CATALOG[name])
+        ports = [port.removesuffix("/tcp") for port in found.get("ExposedPorts") or {}]
+        return found["User"], ports, found.get("Entrypoint"), list(found.get("Volumes") or {})
+
+    assert {name: told(name) for name in UPSTREAM} == UPSTREAM
 
 
-@pytest.mark.parametrize(("name", "user", "ids"), [(name, *of) for name, of in USERS.items()])
-def test_user__has_upstreams_numbers(name: str, user: str, ids: str) -> None:
-    script = f"echo $(id -u {user}):$(id -g {user})"
-    assert docker("run", "--rm", "--entrypoint", "sh", CATALOG[name].tag, "-c", script).strip() == ids
+def test_users__have_upstreams_numbers() -> None:
+    def numbers(name: str) -> tuple[str, str]:
+        user, _ = USERS[name]
+        script = f"echo $(id -u {user}):$(id -g {user})"
+        return user, docker("run", "--rm", "--entrypoint", "sh", CATALOG[name].tag, "-c", script).strip()
+
+    assert {name: numbers(name) for name in USERS} == USERS
 
 
 def test_nginx__serves_as_its_user_with_only_tmp_to_write(start: Start) -> None:

@@ -61,7 +61,7 @@ def is_fake(stack: Stack, service: str) -> bool:
 @pytest.fixture(scope="module")
 def used(running: Stack, pytestconfig: pytest.Config, report: dict[str, list[str]]) -> dict[str, int]:
     """The memory of each service after traffic, which is told in the report as well."""
-    running.wait_healthy(180)
+    running.wait_healthy()
     seconds = pytestconfig.getoption("--traffic-seconds")
     with Load(running.port) as load:
         threading.Event().wait(seconds)

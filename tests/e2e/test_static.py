@@ -6,7 +6,6 @@ import json
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.e2e.commands import ROOT, run
@@ -15,26 +14,24 @@ RECIPES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docker
 STAND_INS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/images/*/Dockerfile"))
 #: compose.yml alone, and with each file that may be read after it.
 OVERRIDES = sorted(path.name for path in ROOT.glob("compose.*.yml"))
+COMBINATIONS = [(), *((name,) for name in OVERRIDES)]
 #: Of the environment that runs the tests.
 HADOLINT = str(Path(sys.executable).with_name("hadolint"))
 
 
 def complaints(*arguments: str, text: str = "") -> list[str]:
-    """Return what hadolint says. Raises AssertionError where it cannot run."""
+    """Return what hadolint says, each line beginning with the file. Raises AssertionError where it cannot run."""
     ended = run(HADOLINT, "--no-color", *arguments, check=False, text=text)
     assert ended.returncode in {0, 1}, ended.stderr
     assert (ended.returncode == 0) == (ended.stdout == ""), ended.stdout + ended.stderr
     return ended.stdout.splitlines()
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_hadolint__finds_nothing_in(recipe: str) -> None:
-    assert complaints(recipe) == []
-
-
-@pytest.mark.parametrize("recipe", STAND_INS)
-def test_hadolint__finds_nothing_in_stand_in(recipe: str) -> None:
-    assert complaints("--config", "tests/images/.hadolint.yaml", recipe) == []
+def test_hadolint__finds_nothing() -> None:
+    assert RECIPES
+    assert STAND_INS
+    assert complaints(*RECIPES) == []
+    assert complaints("--config", "tests/images/.hadolint.yaml", *STAND_INS) == []
 
 
 def test_hadolint__would_find_something() -> None:
@@ -54,9 +51,8 @@ def scripts() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("script", scripts())
-def test_shellcheck__finds_nothing_in(script: str) -> None:
-    assert run("shellcheck", script, check=False).stdout == ""
+def test_shellcheck__finds_nothing() -> None:
+    assert run("shellcheck", *scripts(), check=False).stdout == ""
 
 
 def test_shellcheck__would_find_something() -> None:
@@ -71,19 +67,21 @@ def config(*names: str, **environment: str) -> tuple[int, str]:
     return ended.returncode, ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("names", [(), *((name,) for name in OVERRIDES)], ids=lambda names: "".join(names) or "alone")
-def test_compose__understands(images: None, names: tuple[str, ...]) -> None:
-    assert config("compose.yml", *names) == (0, "")
+def test_compose__understands_each_file(images: None) -> None:
+    found = {names: config("compose.yml", *names) for names in COMBINATIONS}
+    assert found == dict.fromkeys(COMBINATIONS, (0, ""))
 
 
-@pytest.mark.parametrize("names", [(), *((name,) for name in OVERRIDES)], ids=lambda names: "".join(names) or "alone")
-def test_image_of_ours__is_never_pulled(images: None, names: tuple[str, ...]) -> None:
+def test_images_of_ours__are_never_pulled(images: None) -> None:
     """Or the first `up` runs what a registry has under its name, instead of building it."""
-    files = [argument for name in ("compose.yml", *names) for argument in ("-f", name)]
-    services = json.loads(run("docker", "compose", *files, "--profile", "*", "config", "--format", "json").stdout)
-    ours = {name: it.get("pull_policy") for name, it in services["services"].items() if "django-ops/" in it["image"]}
-    assert {"secrets", "migrate", "web", "nginx"} <= ours.keys()
-    assert set(ours.values()) == {"never"}
+    for names in COMBINATIONS:
+        files = [argument for name in ("compose.yml", *names) for argument in ("-f", name)]
+        services = json.loads(run("docker", "compose", *files, "--profile", "*", "config", "--format", "json").stdout)
+        ours = {
+            name: it.get("pull_policy") for name, it in services["services"].items() if "django-ops/" in it["image"]
+        }
+        assert {"secrets", "migrate", "web", "nginx"} <= ours.keys(), names
+        assert set(ours.values()) == {"never"}, names
 
 
 def test_compose__would_refuse_something(images: None, tmp_path: Path) -> None:
@@ -94,8 +92,7 @@ def test_compose__would_refuse_something(images: None, tmp_path: Path) -> None:
     assert "comand" in said
 
 
-@pytest.mark.parametrize("name", OVERRIDES)
-def test_override__names_only_services_that_there_are(name: str) -> None:
+def test_overrides__name_only_services_that_there_are() -> None:
     """A misspelt one would be a new service without an image."""
 
     class Loader(yaml.SafeLoader):
@@ -103,5 +100,6 @@ def test_override__names_only_services_that_there_are(name: str) -> None:
 
     Loader.add_constructor("!override", lambda loader, node: loader.construct_sequence(node))
     services = yaml.safe_load((ROOT / "compose.yml").read_text(encoding="utf-8"))["services"]
-    override = yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader)
-    assert override["services"].keys() <= services.keys()
+    for name in OVERRIDES:
+        override = yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader)
+        assert override["services"].keys() <= services.keys(), name

@@ -8,14 +8,15 @@ import re
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.claims import claim_port
 from tests.e2e.commands import ROOT, run, wait_for
-from tests.e2e.stack import Stack, free_port
+from tests.e2e.stack import Stack
 
 PAGE = (ROOT / "docs/how-to/compose.md").read_text(encoding="utf-8")
 #: https://wiki.mozilla.org/Security/Server_Side_TLS, intermediate; of TLS 1.2, for a certificate with an EC key.
@@ -47,13 +48,13 @@ def give(stack: Stack, certificate: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def stack(images: None, certificate: Path, pytestconfig: pytest.Config) -> Iterator[Stack]:
+def stack(make_stack: Callable[..., Stack], certificate: Path) -> Iterator[Stack]:
     """The core over TLS; nginx is first asked to start without a certificate."""
     command = re.search(r"\$ docker compose -f (\S+) -f (\S+) up --wait", PAGE)
     assert command
     files = [ROOT / command[1], ROOT / command[2]]
-    stack = Stack(f"{pytestconfig.getoption('--project')}-tls", profiles="", files=files)
-    stack.environment |= {"HTTPS_PORT": str(free_port()), "HTTP_ADDRESS": "127.0.0.1"}
+    stack = make_stack("-tls", profiles="", files=files)
+    stack.environment |= {"HTTPS_PORT": str(claim_port()), "HTTP_ADDRESS": "127.0.0.1"}
     with stack.of_its_own("tls"):
         ended = stack.compose("up", "-d", "--wait", timeout=240, check=False)
         assert ended.returncode != 0

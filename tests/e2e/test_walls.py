@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.contract.containers.networks import EDGE, OUTWARD
+from tests.e2e.claims import claim_outside
 from tests.e2e.commands import docker, run
 from tests.e2e.stack import Stack
 
-#: Addresses for documentation (RFC 5737): nothing else has them.
-OUTSIDE, HOST = "198.51.100.2", "198.51.100.1"
 STORES = {"postgres": 5432, "redis": 6379, "memcached": 11211, "elasticsearch": 9200}
 #: Prints what it found, so that a mistake in the test itself is no proof of a wall.
 CONNECT = """
@@ -45,17 +44,18 @@ def running_pids(stack: Stack) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def outside() -> Iterator[str]:
     """A machine outside of all of the stack's networks, to which this one forwards. It refuses each connection."""
+    here, there = claim_outside()
     name = f"e2e{uuid.uuid4().hex[:6]}"  # the name of an interface is short
     run("ip", "netns", "add", name)
     try:
         run("ip", "link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
-        run("ip", "addr", "add", f"{HOST}/30", "dev", f"{name}a")
+        run("ip", "addr", "add", f"{here}/30", "dev", f"{name}a")
         run("ip", "link", "set", f"{name}a", "up")
-        run("ip", "-n", name, "addr", "add", f"{OUTSIDE}/30", "dev", f"{name}b")
+        run("ip", "-n", name, "addr", "add", f"{there}/30", "dev", f"{name}b")
         run("ip", "-n", name, "link", "set", f"{name}b", "up")
         run("ip", "-n", name, "link", "set", "lo", "up")
-        run("ip", "-n", name, "route", "add", "default", "via", HOST)
-        yield OUTSIDE
+        run("ip", "-n", name, "route", "add", "default", "via", here)
+        yield there
     finally:
         run("ip", "netns", "delete", name)
 
