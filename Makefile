@@ -11,16 +11,25 @@ ARGS ?=
 
 PIN := .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements"
-ifdef ALL
-SELECTED := --cov --cov-report=
-REPORT := .venv/bin/coverage report --fail-under 95
-else
+# which one `make test-matrix` takes, as no Debian has a package of it
+PYTHON312 ?= python3.12
+# how many tests run at once: one more than there are cores, as many of them wait; each may start a PostgreSQL
+WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 8 ? cores + 1 : 8)))
+# a file's tests stay together; files in the order given, so that those that wait longest begin first
+TESTS := .venv/bin/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+ifdef CORNER
+SELECTED := -m "not slow and not one_python"
+else ifndef ALL
 SELECTED := -m "not slow"
-REPORT :=
+endif
+ifdef COVERAGE
+COVERED := --cov --cov-report=
+REPORT := .venv/bin/coverage report --fail-under 95
 endif
 
-# the reference project's settings need a secret key, even to look at its models
-MANAGE := DJANGO_SECRET_KEY=not-used-to-serve .venv/bin/python manage.py
+# the reference project's settings need a secret key even to look at its models, and checks of Django 6 a database that opens
+MANAGE := DJANGO_SECRET_KEY=not-used-to-serve DATABASE_URL=sqlite:///:memory: .venv/bin/python manage.py
 
 # Where ARGS select tests, one of the two runs may have none of them: pytest's exit status 5.
 OR_NONE = $(if $(ARGS),|| [ $$? -eq 5 ])
@@ -30,8 +39,11 @@ ifneq ($(DATABASE_URL)$(PGHOST)$(PGDATABASE)$(CACHE_URL)$(CELERY_BROKER_URL),)
 SERVICES := .venv/.services
 endif
 
+# what is set for another Python (conda, ROS, ...) would break the one in .venv
+unexport PYTHONHOME PYTHONPATH
+
 .DEFAULT_GOAL := help
-.PHONY: help run password demo-traffic test coverage e2e secrets-rotate lint format bench wheel requirements clean
+.PHONY: help run password demo-traffic test test-matrix coverage images e2e secrets-rotate lint format bench wheel requirements clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,16 +57,25 @@ password: .venv/.run $(SERVICES) ## Give the user admin a new generated password
 demo-traffic: .venv/.run ## Send a realistic mixture of requests to `make run` (SECONDS=30, COUNT=1000, PORT)
 	@.venv/bin/python -m stack.demo.traffic --port $(PORT) --seconds $(SECONDS) --count $(COUNT)
 
-test: .venv/.test ## Run the tests (ARGS="-k health"; ALL=1 for the slow ones too, with branch coverage)
-	.venv/bin/pytest tests/unit tests/integration tests/contract tests/docs --ignore tests/unit/stack $(SELECTED) $(ARGS) $(OR_NONE)
-	.venv/bin/pytest --ds tests.unit.stack.settings tests/unit/stack $(ARGS) $(OR_NONE)
+test: .venv/.test ## Run the tests (ARGS="-k health"; ALL=1 for the slow ones too, COVERAGE=1 with branch coverage)
+	$(TESTS) tests/integration tests/contract tests/unit tests/docs --ignore tests/unit/stack $(SELECTED) $(COVERED) $(ARGS) $(OR_NONE)
+	$(TESTS) --ds tests.unit.stack.settings tests/unit/stack $(SELECTED) $(ARGS) $(OR_NONE)
 	$(REPORT)
 
+test-matrix: ## Run what depends on Python on 3.13, on 3.12, and with Django 6.0 (root; PYTHON312=/path/to/python3.12)
+	.ci/debian --fresh trixie make test CORNER=1
+	.ci/debian --fresh trixie sh -c 'make .venv/.test && .venv/bin/pip install --quiet "django==6.0.*" && make test CORNER=1'
+	rm -rf .cache/python-3.12 && git clone --quiet . .cache/python-3.12
+	$(MAKE) -C .cache/python-3.12 test CORNER=1 PYTHON=$(PYTHON312)
+
 coverage: ## Run all tests and report the branch coverage of django_ops
-	$(MAKE) test ALL=1
+	$(MAKE) test ALL=1 COVERAGE=1
+
+images: ## Have every image that compose.yml names: pulled, or built as a stand-in (root; starts an engine)
+	@python=$$(requirements/find-python) && "$$python" -m tests.images engine && "$$python" -m tests.images build
 
 e2e: .venv/.test ## Test the whole stack in containers (root; ARGS="--keep -k kill" leaves it up and tests a part)
-	.venv/bin/pytest tests/e2e $(ARGS)
+	.venv/bin/pytest --numprocesses 2 tests/e2e $(ARGS)
 
 secrets-rotate: ## Replace a secret of the running stack (NAME=django-secret-key, NAME=database-password)
 ifeq ($(NAME),database-password)
@@ -70,6 +91,7 @@ lint: .venv/.lint ## Check style, types, layers, generated docs, migrations and 
 	.venv/bin/lint-imports
 	.venv/bin/python docs/generate.py --check
 	$(MANAGE) makemigrations --check --dry-run
+	@command -v shellcheck >/dev/null || { echo "what is left to check are shell scripts: apt-get install shellcheck" >&2; exit 1; }
 	git ls-files -z | xargs -0 grep -lIE '^#!.*[/ ](ba)?sh$$' | xargs -r shellcheck
 
 format: .venv/.lint ## Format the code and repair what ruff can
@@ -98,7 +120,7 @@ clean: ## Remove what was built and installed, not the data in var/
 	@python=$$(requirements/find-python) && "$$python" requirements/install.py $*
 
 # An environment whose interpreter has gone (the system's Python was upgraded) is made again.
-ifneq ($(shell .venv/bin/python -c 'print(1)' 2>/dev/null),1)
+ifneq ($(shell env -u PYTHONHOME .venv/bin/python -c 'print(1)' 2>/dev/null),1)
 .venv/.run .venv/.services .venv/.test .venv/.lint .venv/.pin: no-interpreter
 no-interpreter:
 endif
