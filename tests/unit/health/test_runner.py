@@ -22,12 +22,14 @@ class Counting:
 
     def __init__(self, error=None, until=None):
         self.runs = 0
+        self.begun = threading.Event()
         self.error = error
         self.until = until
         self.threads = []
 
     def __call__(self):
         self.runs += 1
+        self.begun.set()
         self.threads.append(threading.current_thread())
         if self.until is not None:
             assert self.until.wait(WAIT_SECONDS)
@@ -172,6 +174,7 @@ def test_deadline__hung_check_is_not_started_again(use, gate):
     runner = use(hung, timeout_seconds=0.05)
     for _ in range(5):
         runner.report()
+    assert hung.begun.wait(WAIT_SECONDS)
     assert hung.runs == 1
 
 
@@ -192,13 +195,14 @@ def test_deadline__still_hung_answers_at_once(use, gate):
     assert time.monotonic() - begun < 5  # half of what it would take to wait each time
 
 
-def test_deadline__runs_again_when_the_hung_run_has_ended(use, gate):
+def test_deadline__runs_again_when_the_hung_run_has_ended(use, gate, settings):
     hung = Counting(until=gate)
     runner = use(hung, timeout_seconds=0.05)
     runner.report()
     (run,) = runner._runs.values()
     gate.set()
     assert run.ended.wait(WAIT_SECONDS)
+    settings.OPS_READYZ_TIMEOUT_SECONDS = WAIT_SECONDS
     assert runner.report().status is Status.OK
 
 
@@ -353,10 +357,11 @@ def test_tell__is_told_each_new_report(use):
 def test_fork__child_neither_waits_for_nor_answers_with_its_parents_checks(settings, gate):
     from django_ops.health import readiness
 
-    settings.OPS_READYZ_CHECKS = [Counting(until=gate)]
+    hung = Counting(until=gate)
+    settings.OPS_READYZ_CHECKS = [hung]
     settings.OPS_READYZ_TIMEOUT_SECONDS = 60.0
     threading.Thread(target=readiness.runner.report, daemon=True).start()
-    time.sleep(0.05)
+    assert hung.begun.wait(WAIT_SECONDS)
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -172,8 +172,9 @@ def test_release__gives_it_to_the_next(where):
     assert slot.reserve_for_next_fork() == "0"
 
 
-def test_release__of_a_slot_that_a_newborn_holds_still_gives_it_to_the_next(where):
+def test_release__of_a_slot_that_a_newborn_holds_still_gives_it_to_the_next(where, monkeypatch):
     """Until a child runs its first lines it has copies of its siblings' locks."""
+    monkeypatch.setattr(slot, "_BIRTH_SECONDS", 10)
     slot.reserve_for_next_fork()
     slot._after_fork_in_parent()
     newborn = os.dup(slot._held["0"])

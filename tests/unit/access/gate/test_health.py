@@ -28,7 +28,8 @@ class Ui(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def ui():
+def ui(monkeypatch):
+    monkeypatch.setattr(health, "DEADLINE_SECONDS", 10.0)  # a machine that pauses for a second fails no test
     Ui.may_answer.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Ui)
     server.daemon_threads = True
@@ -84,11 +85,11 @@ def test_board__tells_each(ui, board, closed_port):
 
 
 def test_board__waits_for_one_deadline_only(ui, board, monkeypatch):
-    monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.1)
+    monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.3)
     services = [service(ui, f"slow{number}", health_path="/slow") for number in range(20)]
     started = health.monotonic()
     assert set(board.states(services).values()) == {"slow"}
-    assert health.monotonic() - started < 1.0  # one deadline tenfold; each waited for in turn would be twice that
+    assert health.monotonic() - started < 3.0  # one deadline tenfold; each waited for in turn would be twice that
 
 
 def test_board__asks_again_after_a_while(board, monkeypatch):
@@ -106,10 +107,11 @@ def test_board__asks_again_after_a_while(board, monkeypatch):
 
 def test_board__one_asks_at_a_time(ui, board, monkeypatch):
     asked = []
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
 
     def probe(service):
         asked.append(service)
+        begun.set()
         release.wait(5)
         return State.UP
 
@@ -117,6 +119,7 @@ def test_board__one_asks_at_a_time(ui, board, monkeypatch):
     monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.05)
     one = service(ui)
     assert [board.states([one]) for _ in range(3)] == [{"ui": "slow"}] * 3
+    assert begun.wait(10)
     release.set()
     assert len(asked) == 1
 
