@@ -98,6 +98,17 @@ def rest_in_other_processes(shop: Celery, worker: Worker, count: int) -> set[int
     return {result.get(timeout=60) for result in results}
 
 
+def rest_in_all_processes(shop: Celery, worker: Worker, count: int) -> int:
+    """Run a task until `count` processes have run it, and return how often it ran."""
+    seen: set[int] = set()
+    runs = 0
+    while len(seen) < count:
+        seen |= rest_in_other_processes(shop, worker, count)
+        runs += count
+        assert runs < 100, f"only {seen} take tasks"
+    return runs
+
+
 def log_files(worker: Worker) -> list[str]:
     return sorted(path.name for path in worker.log_directory.iterdir())
 

@@ -23,7 +23,7 @@ SERVICES = {
         "default_role": "Viewer",
         "cookies": ["grafana_session", "grafana_session_expiry", "a.b"],
     },
-    "strip": {"keep_prefix": False, "timeout_seconds": 1},
+    "strip": {"keep_prefix": False},
     "closed": {},
     LONG: {"cookies": ["a", "b"]},
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,8 @@ def never_down() -> Any:
         while not done.exists():
             now = sums()
             scrapes += 1
+            with scraped.open("ab") as file:
+                file.write(b".")
             fell.extend(f"{name}: {before[name]} -> {now[name]}" for name in watched if now[name] < before[name])
             before.update(now)
         return {"fell": fell, "scrapes": scrapes, "requests": sums()[watched[0]], "orders": sums()[watched[3]]}
@@ -150,13 +153,22 @@ def never_down() -> Any:
                     found[sample.name] += sample.value
         return found
 
-    done = master.where / "done"
+    def wait_for_scrapes(number: int) -> None:
+        wanted = scraped.stat().st_size + number
+        deadline = time.monotonic() + 60
+        while scraped.stat().st_size < wanted:
+            assert time.monotonic() < deadline, "nobody scrapes"
+            time.sleep(0.001)
+
+    done, scraped = master.where / "done", master.where / "scraped"
+    scraped.touch()
     watcher = master.fork(watch)
     watcher.begin_step()
     for _ in range(10):
         workers = [master.fork(work) for _ in range(2)]
         for worker in workers:
             worker.step()
+        wait_for_scrapes(2)
         for worker in workers:
             master.retire(worker)
     done.touch()

@@ -82,7 +82,7 @@ def request(
 
 def told_of(site: Server, data: bytes) -> Line:
     """Send what must reach the application without harm, and return its line."""
-    told = send(site, data)
+    told = send(site, data, 20.0)
     assert told.line is not None, f"{site.kind} refused it with {told.status}"
     assert told.status < 500
     return told.line
@@ -327,8 +327,8 @@ def test_series__do_not_grow_with_what_clients_invent(site):
     def flood(first: int) -> None:
         for number in range(first, first + 50):
             method, path = b"M%d" % number, b"/p%d" % number
-            send(site, request(method, path))
-            send(site, request(b"GET", path, b"X-Request-ID: id-%d" % number, b"X-Requested-With: %d" % number))
+            send(site, request(method, path), 20.0)
+            send(site, request(b"GET", path, b"X-Request-ID: id-%d" % number, b"X-Requested-With: %d" % number), 20.0)
 
     flood(0)
     before = series(site)

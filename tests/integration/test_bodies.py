@@ -202,12 +202,13 @@ def test_queue__is_told_by_the_proxy(site):
 
 @pytest.mark.parametrize("site", ASYNC_KINDS, indirect=True)
 def test_sync_view_of_a_client_that_left__is_told_once(site):
-    observation = leave_after(site, "/items/2/?seconds=0.5", 0)
+    observation = leave_after(site, "/items/2/?seconds=5", 0)
     assert observation.outcome == ("cancelled", "unknown", "warning", 499)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz"])
 def test_endpoints__are_neither_logged_nor_counted(site, path):
+    site.settle()
     before, known = site.scrape(), len(site.request_lines())
     site.get(path)
     site.get(path)

@@ -72,7 +72,7 @@ def test_button__of_another_site_does_nothing(gate, worker, agent):
 def test_accept_13__button_works(gate, worker):
     """ACCEPT 13: real nginx, real Flower: POST of a worker's action works."""
     wait_until(
-        lambda: WORKER.encode() in gate.ask("/ops/flower/api/workers?refresh=1", by="ann").body, "Flower knows it", 20
+        lambda: WORKER.encode() in gate.ask("/ops/flower/api/workers?refresh=1", by="ann").body, "Flower knows it", 60
     )
     answer = gate.ask(SHUTDOWN, "POST", b"", by="ann", Origin=OWN, Content_Type="application/x-www-form-urlencoded")
     assert (answer.status, answer.json()) == (200, {"message": "Shutting down!"})

@@ -55,7 +55,7 @@ def test_accept_13__button_works(gate, broker, tmp_path: Path):
         wait_until(
             lambda: WORKER.encode() in gate.ask("/ops/flower/api/workers?refresh=1", by="ann").body,
             "Flower knows it",
-            20,
+            60,
         )
         assert gate.ask(SHUTDOWN, "POST", b"", by="ann", Origin="https://evil.example").status == 403
         assert worker.poll() is None

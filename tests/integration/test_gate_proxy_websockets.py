@@ -260,7 +260,7 @@ def test_a_browser_that_does_not_read_stops_the_ui__accept_11(proxy_site, root):
 
 def test_a_ui_that_does_not_read_stops_the_browser__accept_11(proxy_site, root):
     with talking(root) as connection:
-        connection.send("sleep 6")
+        connection.send("sleep 15")
         proxy_site.forget_peak()
         before = proxy_site.resident_kib
         connection.socket.settimeout(2)
@@ -294,9 +294,9 @@ def test_it_ends_although_nobody_reads(proxy_site):
     ada = proxy_site.sign_in("ada")
 
     def is_open() -> bool:
-        return proxy_site.metric("ops_gate_websockets_open", service="hasty") == 1
+        return proxy_site.metric("ops_gate_websockets_open", service="calm") == 1
 
-    with talking(ada, "/ops/hasty/talk", max_queue=1) as connection:
+    with talking(ada, "/ops/calm/talk", max_queue=1) as connection:
         connection.send("flood 8000")
         wait_until(is_open, "it is open", PATIENCE_SECONDS)
         ada.get("/sign-out")

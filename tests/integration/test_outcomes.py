@@ -160,7 +160,7 @@ def test_stream__lasts_until_its_end(site, path):
 def test_stream__tells_when_its_first_byte_came(site):
     path = "/astream" if site.is_async else "/stream"
     observation = get(site, f"{path}?chunks=2&seconds=1")
-    assert observation.line["django"]["first_byte_duration"] / 1e9 < 1 < observation.duration_seconds
+    assert 0 < observation.line["django"]["first_byte_duration"] / 1e9 <= observation.duration_seconds - 1
 
 
 @pytest.mark.parametrize("path", ["/stream", "/astream"])
@@ -187,7 +187,7 @@ def test_disconnect__in_the_middle_of_a_large_body(site, path):
 @pytest.mark.parametrize("site", ASYNC_KINDS, indirect=True)
 @pytest.mark.parametrize("path", ["/items/1/", "/aitems/1/"])
 def test_cancelled__by_a_client_that_leaves_before_the_response(site, path):
-    observation = leave_after(site, f"{path}?seconds=0.5", 0)
+    observation = leave_after(site, f"{path}?seconds=5", 0)
     assert observation.outcome == ("cancelled", "unknown", "warning", 499)
     assert_one_observation(observation, charset="")
 
@@ -229,7 +229,7 @@ def asking(server: Server, path: str) -> Iterator[str]:
 
 
 def test_cancelled__by_the_timeout_of_a_worker(tmp_path):
-    with running("gunicorn sync", tmp_path, "--timeout", "1") as server, asking(server, "/ok?seconds=30") as request_id:
+    with running("gunicorn sync", tmp_path, "--timeout", "3") as server, asking(server, "/ok?seconds=30") as request_id:
         observation = Observation(server.line_of(request_id), {})
     assert observation.outcome == ("cancelled", "failure", "error", 500)
     assert observation.duration_seconds >= 1
@@ -237,7 +237,7 @@ def test_cancelled__by_the_timeout_of_a_worker(tmp_path):
 
 def test_cancelled__by_the_timeout_in_the_middle_of_a_stream(tmp_path):
     path = "/stream?chunks=2&seconds=30"
-    with running("gunicorn sync", tmp_path, "--timeout", "1") as server, asking(server, path) as request_id:
+    with running("gunicorn sync", tmp_path, "--timeout", "3") as server, asking(server, path) as request_id:
         observation = Observation(server.line_of(request_id), {})
     assert observation.outcome == ("cancelled", "failure", "error", 500)
     assert observation.body_bytes == 5
@@ -264,7 +264,7 @@ def test_cancelled__by_a_quick_shutdown(kind, tmp_path):
 def test_cancelled__threads_are_waited_for(tmp_path):
     # gthread's quick shutdown does not reach its threads: the request ends as it would have
     with (
-        running("gunicorn gthread", tmp_path, "--graceful-timeout", "2") as server,
+        running("gunicorn gthread", tmp_path, "--graceful-timeout", "30") as server,
         asking(server, "/items/1/?seconds=0.5") as request_id,
     ):
         wait_until_in_progress(server, request_id)

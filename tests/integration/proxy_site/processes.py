@@ -192,6 +192,7 @@ class Site(Process):
             "large": {"upstream": upstream_url, "max_body_bytes": 4 * 2**30},
             "small": {"upstream": upstream_url, "websocket": True, "max_body_bytes": 1000},
             "hasty": {"upstream": upstream_url, "timeout_seconds": 0.5, "websocket": True},
+            "calm": {"upstream": upstream_url, "timeout_seconds": 2, "websocket": True},
             "locked": {"upstream": upstream_url, "credentials_file": str(directory / "credentials")},
             "down": {"upstream": f"http://{HOST}:{held_port()}", "websocket": True},
         }  # fmt: skip

@@ -37,6 +37,14 @@ def rest(seconds: float) -> int:
     return os.getpid()
 
 
+@shared_task(name="shop.rest_until")
+def rest_until(path: str) -> None:
+    """Rest until a file exists, a minute at most."""
+    deadline = time.monotonic() + 60
+    while not os.path.exists(path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 @shared_task(name="shop.query")
 def query(count: int) -> None:
     for number in range(count):

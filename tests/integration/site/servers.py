@@ -101,6 +101,7 @@ class Server:
             self.environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
         self.environment = {name: value for name, value in self.environment.items() if value is not None}
         self.process: subprocess.Popen[bytes]
+        self._answered: list[str] = []  # the ids of requests whose lines nobody has waited for
         self._read_bytes = 0
         self._lines: list[Line] = []
 
@@ -163,7 +164,10 @@ class Server:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, headers, response.read())
+            body = response.read()
+            if "x-request-id" in headers:
+                self._answered.append(headers["x-request-id"])
+            return Answer(response.status, headers, body)
         finally:
             connection.close()
 
@@ -204,6 +208,11 @@ class Server:
         """Wait for the line of a request, and return it."""
         what = f"the line of {request_id} at {self.kind}"
         return eventually(lambda: next(iter(self.request_lines(request_id)), None), what)
+
+    def settle(self) -> None:
+        """Wait for the lines of all requests that were answered: each comes after its answer."""
+        while self._answered:
+            self.line_of(self._answered.pop())
 
     def scrape(self) -> Samples:
         """Return the samples of HTTP metrics by name and labels, of histograms the sum and the count."""

@@ -36,6 +36,7 @@ class Observation(NamedTuple):
 
 def observe(server: Server, send: Callable[[], str]) -> Observation:
     """Send one request, whose id `send` returns, and take exactly one line and one observation for it."""
+    server.settle()
     before, known = server.scrape(), len(server.request_lines())
     line = server.line_of(send())
     changed = growth(before, server.scrape())
