@@ -10,8 +10,11 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' | grep -v 
 script=/usr/share/debootstrap/scripts/trixie
 [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid # this machine's debootstrap is older than trixie
 root=$(mktemp -d -p "$out")
-chmod 755 "$root"
-debootstrap --variant=minbase --include=ca-certificates trixie "$root" "$mirror" "$script"
+for attempt in 1 2 3; do # a mirror that refuses once is asked again
+  rm -rf "$root" && mkdir -m 755 "$root"
+  debootstrap --variant=minbase --include=ca-certificates trixie "$root" "$mirror" "$script" && break
+  [ "$attempt" -lt 3 ]
+done
 
 # as upstream's slim images: nothing to read, no translations, and no service that starts by being installed
 cat >"$root/etc/dpkg/dpkg.cfg.d/slim" <<'END'

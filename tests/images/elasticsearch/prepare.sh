@@ -14,9 +14,12 @@ fi
 
 zip=$DOWNLOADS/elasticsearch-$version.zip
 if [ ! -e "$zip" ]; then
-  mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
-    -Dartifact="org.elasticsearch.distribution.integ-test-zip:elasticsearch:$version:zip" \
-    -DoutputDirectory="$DOWNLOADS/new" -Dmdep.useBaseVersion=true
+  for attempt in 1 2 3; do # a repository that refuses once is asked again
+    mvn -q -B -ntp org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy \
+      -Dartifact="org.elasticsearch.distribution.integ-test-zip:elasticsearch:$version:zip" \
+      -DoutputDirectory="$DOWNLOADS/new" -Dmdep.useBaseVersion=true && break
+    [ "$attempt" -lt 3 ]
+  done
   mv "$DOWNLOADS/new/elasticsearch-$version.zip" "$zip"
 fi
 work=$(mktemp -d -p "$out")
