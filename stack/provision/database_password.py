@@ -56,6 +56,8 @@ def rotate(path: Path) -> None:
     if (connection := _connection(current)) is not None:
         with connection:
             _alter(connection, coming)
+            following.rename(path)  # at once: whoever connects in between is refused
+        return
     # where an earlier run got so far, only the new one is valid
     if (connection := _connection(coming)) is None:
         raise SecretsError(f"neither the password in {path} nor the one in {following.name} opens the database")
