@@ -5,7 +5,6 @@ import os
 import queue
 import re
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -218,18 +217,23 @@ def test_have_all__begins_each_after_what_it_needs_and_some_at_a_time(monkeypatc
     now: set[str] = set()
     together: list[set[str]] = []
     ended: list[str] = []
+    changed = threading.Condition()
+    images = in_order(CATALOG, CATALOG)
 
     def build(image: Image, *_: object) -> None:
-        assert set(image.needs) <= set(ended), image.name
-        now.add(image.name)
-        together.append(set(now))
-        time.sleep(0.01)  # as building does: so that another one begins
-        now.remove(image.name)
-        ended.append(image.name)
+        with changed:
+            assert set(image.needs) <= set(ended), image.name
+            now.add(image.name)
+            together.append(set(now))
+            changed.notify_all()
+            others = {name: other for name, other in CATALOG.items() if name not in {*ended, image.name}}
+            if builder.following(others, [image], images):  # another one may begin: it must
+                assert changed.wait_for(lambda: any(len(one) > 1 for one in together), 60)
+            now.remove(image.name)
+            ended.append(image.name)
 
     Engine(monkeypatch, {}, pullable=False)
     monkeypatch.setattr(builder, "build_image", build)
-    images = in_order(CATALOG, CATALOG)
     built = builder.Builder(CATALOG, [], lambda _: None, 1).have_all(images)
     assert [one.image.name for one in built] == [image.name for image in images]
     assert sorted(ended) == sorted(CATALOG)

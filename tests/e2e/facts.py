@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.commands import docker
+from tests.e2e.commands import docker, wait_for
 
 NAMESPACES = ("pid", "net", "ipc", "uts", "mnt")
 
@@ -71,12 +71,25 @@ def gather(service: str, inspect: dict[str, Any], *, one_shot: bool) -> Facts:
         service,
         inspect,
         one_shot,
-        statuses=[status for process in pids if (status := read_status(process))],
+        statuses=[status for process in pids if (status := status_of_program(process))],
         mounts=read_mounts(pid),
         shared_namespaces={name for name in NAMESPACES if _namespace(str(pid), name) == _namespace("self", name)},
         changed_paths=changed,
         arguments=docker("top", identity, "-eo", "pid,args"),
     )
+
+
+def status_of_program(pid: str) -> dict[str, str]:
+    """Return what `read_status` does, once the program runs: a health check begins as the engine's own helper."""
+    read: dict[str, str] = {}
+
+    def runs() -> bool:
+        read.clear()
+        read.update(read_status(pid))
+        return not read.get("Name", "").startswith("runc:")
+
+    wait_for(f"process {pid} to run its program", runs, 10, 0.01)
+    return read
 
 
 def read_status(pid: str | int) -> dict[str, str]:

@@ -70,7 +70,7 @@ def sql(question):
     import psycopg
 
     options = {key: question[key] for key in ("host", "port", "dbname", "user", "password") if key in question}
-    with psycopg.connect(**options, connect_timeout=5, autocommit=True) as connection:
+    with psycopg.connect(**options, connect_timeout=30, autocommit=True) as connection:
         cursor = connection.execute(question["query"])
         return {"rows": [list(map(str, row)) for row in cursor.fetchall()] if cursor.description else []}
 

@@ -56,12 +56,15 @@ class Stack:
         return run(*command, timeout=timeout, check=check, environment=self.environment, folder=self.folder)
 
     def up(self, *arguments: str) -> None:
-        """Start everything and wait until it is healthy. Raises CommandFailed, or AssertionError.
+        """Start everything and wait until it is healthy. Raises CommandFailed, or AssertionError."""
+        self.patiently("up", "-d", "--wait", "--wait-timeout", str(UP_SECONDS), *arguments)
+
+    def patiently(self, *command: str) -> None:
+        """Run a command of `docker compose` that waits for containers. Raises CommandFailed, or AssertionError.
 
         Compose gives up as soon as one container is unhealthy, which one is for a moment where a busy machine takes
         longer than the 3 s of a health check to start a program. Whoever does pass the check then lets it go on.
         """
-        command = ("up", "-d", "--wait", "--wait-timeout", str(UP_SECONDS), *arguments)
         for _ in range(UP_ATTEMPTS):
             ended = self.compose(*command, timeout=UP_SECONDS + 60, check=False)
             if "is unhealthy" not in ended.stderr:

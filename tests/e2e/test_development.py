@@ -33,7 +33,7 @@ def development(copy: Checkout, pytestconfig: pytest.Config) -> Iterator[Stack]:
     stack.files = ["-f", command[1], "-f", command[2]]
     stack.environment["DEVELOPMENT_PORT"] = str(claim_port())
     with stack.of_its_own("development"):
-        stack.compose("up", "--build", "--wait", timeout=600)
+        stack.patiently("up", "--build", "--wait")
         yield stack
 
 

@@ -173,7 +173,7 @@ def test_postgres__makes_database_and_runs_scripts_once(postgres_options: list[s
     query = "SELECT answer, (SELECT count(*) FROM pg_roles WHERE rolname = 'app') FROM made_by_sql"
     container = start("postgres", *postgres_options)
     eventually("scripts have run", lambda: psql(container, query, "secret-of-postgres") == "42|1")
-    docker("stop", container)
+    docker("stop", "--time", "60", container)
     assert docker("inspect", "--format", "{{.State.ExitCode}}", container).strip() == "0"
     second = start("postgres", *postgres_options)
     eventually("it starts again", lambda: psql(second, query, "secret-of-postgres") == "42|1")

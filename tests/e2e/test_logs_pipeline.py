@@ -138,7 +138,10 @@ def test_refused_line__is_kept_as_text(probe: Probe, broken: dict[str, Scribe], 
 
     def kept() -> list[dict[str, Any]]:
         probe.refresh()
-        return probe.search(query, "logs-django.ops-refused")["hits"]["hits"]
+        question = probe.elasticsearch("POST", "/logs-django.ops-refused/_search", query)
+        answer = probe.ask(question)[0]
+        assert answer.get("status") in (200, 404), answer  # it is made by the first refused line
+        return json.loads(answer["body"])["hits"]["hits"] if answer["status"] == 200 else []
 
     (document,) = wait_for("the refused line", kept, SHIPPED_SECONDS, 1)
     assert field(document["_source"], "error.message")

@@ -306,11 +306,11 @@ def test_wrong_token__is_a_target_that_is_down(stopped_exporter: None, running: 
         for job in ("django", "worker"):
             wait_for(
                 f"{job} to be refused",
-                lambda job=job: all(map(refused.match, targets(probe, job).values())),
+                lambda job=job: (found := targets(probe, job)) and all(map(refused.match, found.values())),
                 DATA_SECONDS,
                 1,
             )
-            assert probe.prometheus(f'up{{job="{job}"}} == 0')
+            wait_for(f"{job} down", lambda job=job: probe.prometheus(f'up{{job="{job}"}} == 0'), DATA_SECONDS, 1)
     finally:
         write(token)
     for job in ("django", "worker"):

@@ -32,6 +32,8 @@ COUNTERS = [
 ]
 
 Line = dict[str, Any]
+#: Where a request and its task are told: directory and dataset.
+PLACES = (("nginx-logs", "nginx.access"), ("app-logs", "django.request"), ("app-logs", "django.task"))
 
 
 class Trace:
@@ -55,9 +57,10 @@ class Trace:
 
 @pytest.fixture
 def trace(admin: Visitor, probe: Probe) -> Trace:
-    """A request whose task has been done."""
+    """A request whose task has been done, and all has been told of both."""
     sent = Trace(admin)
-    wait_for("the task's line", lambda: sent.lines(probe, "app-logs", "django.task"), 30)
+    for directory, dataset in PLACES:
+        wait_for(f"the line in {dataset}", lambda of=(directory, dataset): sent.lines(probe, *of), 30)
     return sent
 
 
@@ -72,9 +75,7 @@ def test_request__of_nobody_who_traces_gets_an_id_of_its_own(visitor: Visitor) -
 
 
 def test_request__has_one_line_in_each_place(trace: Trace, probe: Probe) -> None:
-    (edge,) = trace.lines(probe, "nginx-logs", "nginx.access")
-    (site,) = trace.lines(probe, "app-logs", "django.request")
-    (task,) = trace.lines(probe, "app-logs", "django.task")
+    ((edge,), (site,), (task,)) = (trace.lines(probe, *place) for place in PLACES)
     for line in (edge, site):
         assert field(line, "http.response.status_code") == 302
         assert field(line, "url.path") == "/report/recompute/"

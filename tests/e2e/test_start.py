@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,7 @@ def processor_seconds(container: str) -> float:
     """Return the processor time of all processes of a container, ended children included."""
     ticks = 0
     for pid in docker("top", container, "-eo", "pid").split()[1:]:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        ticks += sum(int(field) for field in fields[11:15])
+        with suppress(FileNotFoundError, ProcessLookupError):  # a health check that has ended
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            ticks += sum(int(field) for field in fields[11:15])
     return ticks / TICKS_PER_SECOND

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.checkout import Checkout, checkout
-from tests.e2e.commands import ROOT, docker, run, wait_for
+from tests.e2e.commands import ROOT, run, wait_for
 from tests.e2e.stack import Stack
 from tests.e2e.visitor import Visitor
 
@@ -31,7 +31,7 @@ def start(stack: Stack, page: str) -> None:
     commands = re.findall(r"(?m)^\$ docker compose (build|up --wait)$", page)
     assert commands == ["build", "up --wait"]
     stack.compose("build", timeout=600)
-    stack.compose("up", "--wait", timeout=300)
+    stack.patiently("up", "--wait")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_upload__is_kept_in_a_volume(shop: Stack) -> None:
     imports = "import django; django.setup(); from django.core.files.storage import default_storage as files"
     content = "from django.core.files.base import ContentFile"
     shop.exec("web", "python", "-c", f"{imports}; {content}; files.save('kept.txt', ContentFile(b'kept'))")
-    shop.compose("up", "-d", "--wait", "--force-recreate", "--no-deps", "web", timeout=120)
+    shop.patiently("up", "-d", "--wait", "--force-recreate", "--no-deps", "web")
     printed = shop.exec("web", "python", "-c", f"{imports}; print(files.open('kept.txt').read())")
     assert printed.strip() == "b'kept'"
     assert Visitor(shop.port).request("/media/kept.txt").status == 404
@@ -153,7 +153,7 @@ def test_celery__of_the_project_works(shop: Stack, copy: Checkout) -> None:
     copy.append("shop/shop/celery.py", 'app.conf.include = ["shop.tasks"]\n')
     start(shop, WITHOUT)
     assert {"worker", "beat", "flower"} <= shop.containers().keys()
-    assert shop.unhealthy() == {}
+    shop.wait_healthy(by_the_engine=True)
     shop.exec("web", "python", "-c", "from shop.tasks import add; add.delay(1, 2)")
     written = "cat /var/log/django/worker-*/*.jsonl"
 
@@ -163,15 +163,9 @@ def test_celery__of_the_project_works(shop: Stack, copy: Checkout) -> None:
 
     [line] = wait_for("the task's line", lines, 20)
     assert line["django"]["task"]["outcome"] == "success"
-    docker(
-        "exec",
-        shop.id("flower"),
-        "python",
-        "-m",
-        "stack.provision.health",
-        "url",
-        "http://127.0.0.1:5555/ops/flower/healthcheck",
-    )
+    asked = ("python", "-m", "stack.provision.health", "url", "http://127.0.0.1:5555/ops/flower/healthcheck")
+    flower = shop.id("flower")
+    wait_for("Flower", lambda: run("docker", "exec", flower, *asked, check=False).returncode == 0, 30)
 
 
 def test_internal_pages__are_behind_the_project_s_users(shop: Stack, copy: Checkout) -> None:

@@ -46,7 +46,7 @@ def fetch(requirement: str, folder: Path) -> None:
     wanted.write_text(requirement)
     fetched = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
-         "--retries", "0", "--timeout", "10", "--only-binary", ":all:",
+         "--retries", os.environ.get("PIP_RETRIES", "0"), "--timeout", "10", "--only-binary", ":all:",
          "--disable-pip-version-check", "--dest", folder, "-r", wanted],
         capture_output=True, text=True,
     )  # fmt: skip

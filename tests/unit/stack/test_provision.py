@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,8 +80,9 @@ def test_migrate__wrong_settings_are_one_line_and_a_failure(monkeypatch, name, m
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
     """A server that answers with the status that the path names."""
+    monkeypatch.setattr(health, "TIMEOUT_SECONDS", 60)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -124,9 +126,10 @@ def test_health_heartbeat__fresh(heartbeat_file):
     assert health.main(["heartbeat", "30"]) is None
 
 
-def test_health_heartbeat__old(heartbeat_file):
+def test_health_heartbeat__old(heartbeat_file, monkeypatch):
     heartbeat_file.touch()
-    os.utime(heartbeat_file, (time.time() - 31, time.time() - 31))
+    at = heartbeat_file.stat().st_mtime
+    monkeypatch.setattr(health, "time", SimpleNamespace(time=lambda: at + 31))
     assert health.main(["heartbeat", "30"]) == "the last heartbeat is 31 seconds old"
 
 
