@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -120,9 +119,7 @@ def queue_wait(line: dict[str, Any]) -> Any:
 def settle(shop: Celery, worker: Worker) -> None:
     """Wait until the worker has said what it has to say about earlier tasks: a later one has run."""
     worker.task_lines(publish(shop, worker, "follow"))
-    deadline = time.monotonic() + 60
-    while worker.sample("django_ops_celery_tasks_in_progress") and time.monotonic() < deadline:
-        time.sleep(0.02)
+    worker.wait(lambda: worker.sample("django_ops_celery_tasks_in_progress") == 0, "no task is in progress")
 
 
 def publish_as_a_stranger(worker: Worker, name: str, *args: Any) -> str:
