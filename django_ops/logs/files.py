@@ -124,7 +124,7 @@ class SlotFileHandler(LineHandler):
         self._failure = None
         self._size_bytes = own.size_bytes
         age_seconds = min(max(time.time() - own.started_at, 0.0), self._max_age_seconds)
-        self._rotate_at = now + self._max_age_seconds - age_seconds
+        self._rotate_at = now + (self._max_age_seconds - age_seconds)
         self._rest = b"\n" if own.needs_newline else b""
         self._prune()
 
