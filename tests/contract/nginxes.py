@@ -175,7 +175,8 @@ class Edge:
         return found[-1]
 
     def _raw_lines(self) -> list[bytes]:
-        return self.log.read_bytes().splitlines() if self.log.exists() else []
+        # but for a last one that may be half there
+        return self.log.read_bytes().split(b"\n")[:-1] if self.log.exists() else []
 
 
 def program() -> str:

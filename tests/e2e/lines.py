@@ -13,11 +13,23 @@ from tests.e2e.probe import Probe
 SHIPPED_SECONDS = 60
 
 
+#: Prints files, each but for a last line without its end: it may be half there.
+_PRINT = (
+    "import sys\nfor name in sys.argv[1:]:"
+    " content = open(name, 'rb').read(); sys.stdout.buffer.write(content[: content.rfind(b'\\n') + 1])"
+)
+
+
+def lines_below(container: str, folder: str, *tests: str) -> list[dict[str, Any]]:
+    """Return the lines of the files *.jsonl below a folder that pass `find`'s tests. Raises ValueError."""
+    files = ("find", folder, "-name", "*.jsonl", *tests)
+    text = docker("exec", container, *files, "-exec", "python", "-c", _PRINT, "{}", "+", timeout=60)
+    return [json.loads(line) for line in text.splitlines() if line]
+
+
 def in_files(probe: Probe, directory: str) -> list[dict[str, Any]]:
     """Return the lines of the stack's own files in a volume: `app-logs`, `nginx-logs`. Raises ValueError."""
-    script = f"cd /volumes/{directory} && find . -name '*.jsonl' ! -path './scribe-*' -exec cat {{}} +"
-    text = docker("exec", probe.name, "sh", "-c", script, timeout=60)
-    return [json.loads(line) for line in text.splitlines() if line]
+    return lines_below(probe.name, f"/volumes/{directory}", "!", "-path", f"/volumes/{directory}/scribe-*")
 
 
 def field(line: dict[str, Any], name: str) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.commands import docker, run, wait_for
+from tests.e2e.lines import lines_below
 from tests.e2e.stack import Stack
 
 #: stop_grace_period of web, in whose place it runs.
@@ -53,9 +53,10 @@ def test_asgi__says_when_a_page_is_not_there(container: str) -> None:
 def test_asgi__writes_a_line_for_each_request(container: str) -> None:
     assert status(container, "/servers.json") == 200
 
+    host = docker("inspect", "-f", "{{.Config.Hostname}}", container).strip()
+
     def paths() -> list[str]:
-        text = docker("exec", container, "sh", "-c", "cat /var/log/django/web-$(hostname)/*.jsonl")
-        lines = [json.loads(line) for line in text.splitlines()]
+        lines = lines_below(container, f"/var/log/django/web-{host}")
         return [line["url"]["path"] for line in lines if line["event"]["dataset"] == "django.request"]
 
     # a line is written once its answer has left

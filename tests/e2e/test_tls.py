@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.claims import claim_port
 from tests.e2e.commands import ROOT, run, wait_for
 from tests.e2e.stack import Stack
+from tests.whole_lines import whole_lines
 
 PAGE = (ROOT / "docs/how-to/compose.md").read_text(encoding="utf-8")
 #: https://wiki.mozilla.org/Security/Server_Side_TLS, intermediate; of TLS 1.2, for a certificate with an EC key.
@@ -163,7 +164,7 @@ def test_line__tells_of_tls(stack: Stack, certificate: Path) -> None:
     identity = response.getheader("X-Request-ID")
 
     def line() -> dict | None:
-        lines = stack.exec("nginx", "cat", "/var/log/nginx/access.jsonl").splitlines()
+        lines = whole_lines(stack.exec("nginx", "cat", "/var/log/nginx/access.jsonl"))
         return next((json.loads(text) for text in lines if identity and identity in text), None)
 
     found = wait_for("nginx's line", line, 10)

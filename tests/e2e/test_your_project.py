@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import pytest
 
 from tests.e2e.checkout import Checkout, checkout
 from tests.e2e.commands import ROOT, run, wait_for
+from tests.e2e.lines import lines_below
 from tests.e2e.stack import Stack
 from tests.e2e.visitor import Visitor
 
@@ -155,10 +155,9 @@ def test_celery__of_the_project_works(shop: Stack, copy: Checkout) -> None:
     assert {"worker", "beat", "flower"} <= shop.containers().keys()
     shop.wait_healthy(by_the_engine=True)
     shop.exec("web", "python", "-c", "from shop.tasks import add; add.delay(1, 2)")
-    written = "cat /var/log/django/worker-*/*.jsonl"
 
     def lines() -> list[dict]:
-        found = map(json.loads, shop.exec("worker", "sh", "-c", written).splitlines())
+        found = lines_below(shop.id("worker"), "/var/log/django", "-path", "*/worker-*")
         return [line for line in found if line.get("django", {}).get("task", {}).get("name") == "shop.tasks.add"]
 
     [line] = wait_for("the task's line", lines, 20)

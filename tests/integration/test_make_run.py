@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.integration.services import held_port
+from tests.whole_lines import whole_lines
 
 pytestmark = pytest.mark.slow  # the packages are installed anew
 
@@ -58,7 +59,7 @@ class Site(NamedTuple):
 
     def lines(self) -> list[dict]:
         files = (self.var / "log").glob("*.jsonl")
-        return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+        return [json.loads(line) for file in files for line in whole_lines(file.read_text())]
 
     def booted_workers(self) -> int:
         return sum(line["message"].startswith("Booting worker") for line in self.lines())

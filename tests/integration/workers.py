@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration import services
 from tests.integration.services import HOST, Redis
+from tests.whole_lines import whole_lines
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "scrape-token"
@@ -82,8 +83,7 @@ class Worker:
         return [
             json.loads(line)
             for path in sorted(self.log_directory.glob("*.jsonl"))
-            for line in path.read_text().splitlines(keepends=True)
-            if line.endswith("\n")
+            for line in whole_lines(path.read_text())
         ]
 
     def task_lines(self, task_id: str, count: int = 1) -> list[Line]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.services import HOST, held_port, stop, wait_until
+from tests.whole_lines import whole_lines
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60.0
@@ -237,7 +238,7 @@ class Site(Process):
     def lines(self, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
         """Return the lines of its log that are wanted."""
         found = []
-        for text in self.log.read_text().splitlines():
+        for text in whole_lines(self.log.read_text()):
             if text.startswith("{"):
                 line = json.loads(text)
                 if wanted(line):
