@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from tests.integration.masters import (  # noqa: E402
     serve,
     total,
 )
+from tests.integration.services import wait_until  # noqa: E402
 from tests.unit.metrics.observed import request  # noqa: E402
 
 
@@ -155,10 +155,7 @@ def never_down() -> Any:
 
     def wait_for_scrapes(number: int) -> None:
         wanted = scraped.stat().st_size + number
-        deadline = time.monotonic() + 60
-        while scraped.stat().st_size < wanted:
-            assert time.monotonic() < deadline, "nobody scrapes"
-            time.sleep(0.001)
+        wait_until(lambda: scraped.stat().st_size >= wanted, f"{number} more scrapes")
 
     done, scraped = master.where / "done", master.where / "scraped"
     scraped.touch()

@@ -288,12 +288,15 @@ def test_memcached__leaves_no_connection_open(memcached, cache):
     from tests.integration.services import _reply
 
     def connected():
-        replies = []
-        # it is asked again when it does not answer within a second
-        assert eventually(
-            lambda: "curr_connections" in (replies.append(_reply(memcached.port, b"stats\r\n").decode()) or replies[-1])
-        )
-        return int(replies[-1].partition("STAT curr_connections ")[2].split()[0])
+        reply = ""
+
+        def is_told():
+            nonlocal reply
+            reply = _reply(memcached.port, b"stats\r\n").decode()
+            return "curr_connections" in reply
+
+        assert eventually(is_told), "it never answered within a second"
+        return int(reply.partition("STAT curr_connections ")[2].split()[0])
 
     cache("memcached.PyMemcacheCache", f"{memcached.host}:{memcached.port}")
     in_thread(write_and_read, "default")

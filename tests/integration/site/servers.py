@@ -164,10 +164,10 @@ class Server:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
-            body = response.read()
+            answer = Answer(response.status, headers, response.read())
             if "x-request-id" in headers:
-                self._answered.append(headers["x-request-id"])
-            return Answer(response.status, headers, body)
+                self._answered.append(answer.request_id)
+            return answer
         finally:
             connection.close()
 

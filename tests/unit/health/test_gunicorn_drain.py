@@ -69,9 +69,7 @@ def test_term__waits_for_the_seconds_that_the_workers_told(server, board):
 def test_term__is_queued_again_after_the_wait(server, board):
     board.wait_seconds = 0.01
     server.handle_term()
-    deadline = time.monotonic() + 10
-    while not server.queued and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: server.queued)
     assert server.queued == [signal.SIGTERM]
 
 
