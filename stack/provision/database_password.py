@@ -56,13 +56,11 @@ def rotate(path: Path) -> None:
     if (connection := _connection(current)) is not None:
         with connection:
             _alter(connection, coming)
-            following.rename(path)  # at once: whoever connects in between is refused
-        return
-    # where an earlier run got so far, only the new one is valid
-    if (connection := _connection(coming)) is None:
+    elif (connection := _connection(coming)) is not None:  # an earlier run got so far: only the new one is valid
+        connection.close()
+    else:
         raise SecretsError(f"neither the password in {path} nor the one in {following.name} opens the database")
-    connection.close()
-    following.rename(path)
+    following.rename(path)  # at once: whoever connects in between is refused
 
 
 def _password(path: Path) -> str | None:

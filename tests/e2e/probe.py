@@ -85,6 +85,12 @@ class Probe:
             "body": body,
         }
 
+    def redis(self, *commands: str) -> str:
+        """Return what Redis answers to the site's user, who signs in first."""
+        password = self.secret("secrets-django/redis-url").split(":")[2].partition("@")[0]
+        sent = "".join(f"{command}\r\n" for command in (f"AUTH app {password}", *commands))
+        return self.ask({"kind": "tcp", "host": "redis", "port": 6379, "send": sent})[0]["text"]
+
     def search(self, query: dict[str, Any], index: str = "logs-django.ops-*", *, fresh: bool = False) -> dict[str, Any]:
         """Return what Elasticsearch finds, with `fresh` in all that it got until now. Raises AssertionError."""
         question = self.elasticsearch("POST", f"/{index}/_search", query)

@@ -166,10 +166,7 @@ def test_killed_containers__come_back_and_nothing_is_lost(
 
 def has_written_all(probe: Probe) -> bool:
     """Tell whether Redis keeps nothing back: while the disk is busy it answers first, and writes up to 2 s later."""
-    password = probe.secret("secrets-django/redis-url").split(":")[2].partition("@")[0]
-    sent = f"AUTH app {password}\r\nINFO persistence\r\n"
-    text = probe.ask({"kind": "tcp", "host": "redis", "port": 6379, "send": sent})[0]["text"]
-    return "\naof_buffer_length:0\r" in text
+    return "\naof_buffer_length:0\r" in probe.redis("INFO persistence")
 
 
 def test_task__that_was_accepted_survives_a_kill_of_the_broker(stack: Stack, probe: Probe, admin: Visitor) -> None:
