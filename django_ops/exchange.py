@@ -256,7 +256,7 @@ class Exchange:
         request, context, rules = cast(HttpRequest, self.request), self.context, self.rules
         meta = request.META
         method, path, match = request.method, request.path, request.resolver_match
-        route = view = ""
+        route, view = None, ""
         if match is not None:
             route, view = match.route, match.view_name
             kwargs = match.kwargs

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from types import FunctionType
+from typing import Any
 
+from django_ops.logs import moment
 from django_ops.logs.handler import LineHandler
-from django_ops.logs.records import REQUEST_LOGGER, REQUEST_MESSAGE, TASK_LOGGER, TASK_MESSAGE, log_record
+from django_ops.logs.records import TASK_LOGGER, log_record, request_logger
 from django_ops.record.outcome import Outcome
+from django_ops.record.redaction import mask_text
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskOutcome, TaskRecord
 
-_request_logger = logging.getLogger(REQUEST_LOGGER)
 _task_logger = logging.getLogger(TASK_LOGGER)
 
 # an attribute of an Enum is slow to look up
@@ -35,32 +38,55 @@ def emit_request(record: RequestRecord) -> None:
         level = logging.WARNING
     else:
         level = logging.INFO
-    if not _request_logger.isEnabledFor(level):
+    if not request_logger.isEnabledFor(level):
         return
     handler = _only_handler() if record.error is None else None
     if handler is not None:
         handler.write_request(record, level)
         return
-    arguments = (record.method, record.path, status, record.duration_ns // 1_000_000)
-    _request_logger.handle(log_record(REQUEST_LOGGER, level, REQUEST_MESSAGE, arguments, record))
+    text = f"{record.method} {mask_text(record.path)} {status} {record.duration_ns // 1_000_000}ms"
+    request_logger.handle(log_record(request_logger, level, text, record))
 
 
 def emit_task(record: TaskRecord) -> None:
     """Log a finished run of a task: at INFO for a success, ERROR for a failure, else WARNING."""
     level = _TASK_LEVELS.get(record.outcome, logging.WARNING)
     if _task_logger.isEnabledFor(level):
-        arguments = (record.name, record.outcome, record.duration_ns // 1_000_000)
-        _task_logger.handle(log_record(TASK_LOGGER, level, TASK_MESSAGE, arguments, record))
+        text = f"task {record.name} {record.outcome} {record.duration_ns // 1_000_000}ms"
+        _task_logger.handle(log_record(_task_logger, level, text, record))
+
+
+def _pythons_own(name: str) -> Any:
+    """Return a method of Logger as Python has it; None where somebody (Sentry, New Relic) has put theirs in its place.
+
+    `type` tells the proxies of wrapt, which show the attributes of what they stand for.
+    """
+    function = getattr(logging.Logger, name)
+    is_own = (
+        type(function) is FunctionType and function.__code__.co_filename == logging.addLevelName.__code__.co_filename
+    )
+    return function if is_own else None
+
+
+_OWN_HANDLE, _OWN_CALL_HANDLERS, _OWN_MAKE_RECORD = map(_pythons_own, ("handle", "callHandlers", "makeRecord"))
 
 
 def _only_handler() -> LineHandler | None:
     """Return the handler of ours that alone would get the LogRecord, and would take from it what we know already.
 
-    None where anything else may see or change it: a filter, another handler or formatter, a factory of records.
-    Most sites are the former, and a LogRecord and its way cost as much as the line.
+    None where anything else may see or change it: a filter, another handler or formatter, a factory of records, or
+    a method of the logger that is not Python's. Most sites have none of these, and a LogRecord and its way cost as
+    much as the line.
     """
-    logger: logging.Logger | None = _request_logger
-    if _request_logger.filters or logging.getLogRecordFactory() is not logging.LogRecord:
+    logger: logging.Logger | None = request_logger
+    kind = type(request_logger)
+    if (
+        request_logger.filters
+        or kind.callHandlers is not _OWN_CALL_HANDLERS
+        or kind.handle is not _OWN_HANDLE
+        or kind.makeRecord is not _OWN_MAKE_RECORD
+        or not moment.is_only_factory()
+    ):
         return None
     found: logging.Handler | None = None
     while logger is not None:

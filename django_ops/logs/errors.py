@@ -26,9 +26,12 @@ _CAUSE = "\nThe above exception was the direct cause of the following exception:
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n"
 
 
-def error_fields(error: BaseException) -> dict[str, str]:
-    """Return type, message, stack_trace and stack_hash of `error`."""
-    story = _Story()
+def error_fields(error: BaseException, traceback: TracebackType | None = None) -> dict[str, str]:
+    """Return type, message, stack_trace and stack_hash of `error`.
+
+    `traceback` is that of a moment ago: an exception that is raised on gets frames that it did not have then.
+    """
+    story = _Story({id(error): traceback} if traceback is not None else {})
     story.tell(error, 0)
     return {
         "type": type_name(error),
@@ -62,8 +65,9 @@ def message_of(error: BaseException) -> str:
 class _Story:
     """What is told of one exception and of all that led to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracebacks: dict[int, TracebackType]) -> None:
         self.lines: list[str] = []
+        self.tracebacks = tracebacks  # by the exception's id, of those that have got more frames since
         self.frames: list[str] = []  # what makes the stack hash: types and functions, no line numbers, no folders
         self._seen: set[int] = set()
 
@@ -92,9 +96,10 @@ class _Story:
     def _tell_one(self, error: BaseException, depth: int) -> None:
         name, message = type_name(error), message_of(error)
         self.frames.append(name)
-        if error.__traceback__ is not None:
-            self._add(depth, "Traceback (most recent call last):", *_frames_text(error.__traceback__))
-            for frame in _frame_names(error.__traceback__):
+        traceback = self.tracebacks.get(id(error), error.__traceback__)
+        if traceback is not None:
+            self._add(depth, "Traceback (most recent call last):", *_frames_text(traceback))
+            for frame in _frame_names(traceback):
                 if frame != self.frames[-1]:  # a recursion is one frame, however deep it went
                     self.frames.append(frame)
         self._add(depth, f"{name}: {message}" if message else name, *_notes(error))

@@ -87,7 +87,7 @@ FIELDS: tuple[Field, ...] = (
     Field("http.response.body.bytes", "request", True, "integer", "long", "512",
           "Bytes of the body that were handed to the server."),
     Field("http.route", "request", False, "string", "keyword", "orders/<int:pk>/",
-          "The pattern of the URLconf.",
+          "The pattern of the URLconf; empty for the root, `/`.",
           "a route matched"),
     Field("url.path", "request", True, "string", "keyword", "/orders/17",
           "The path without the query string, with secrets masked."),

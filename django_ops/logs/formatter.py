@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from types import TracebackType
 from typing import Any, TypeVar
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
+from django_ops.logs import moment
 from django_ops.logs.encode import encode
 from django_ops.logs.errors import error_fields, type_name
 from django_ops.logs.fields import ECS_VERSION, LONGEST_LINE_BYTES
@@ -17,17 +19,9 @@ from django_ops.logs.fragments import plain_line
 from django_ops.logs.labels import LabelMaker
 from django_ops.logs.line import Document, Source, log_line, request_line, task_line, timestamp
 from django_ops.logs.message import LONGEST_MESSAGE, message_of
-from django_ops.logs.records import (
-    ATTRIBUTE,
-    PLAIN_ATTRIBUTES,
-    REQUEST_LOGGER,
-    REQUEST_MESSAGE,
-    STANDARD_ATTRIBUTES,
-    TASK_MESSAGE,
-)
+from django_ops.logs.records import ATTRIBUTE, REQUEST_LOGGER, STANDARD_ATTRIBUTES
 from django_ops.logs.service import origin
 from django_ops.logs.shrink import bounded
-from django_ops.record.context import current
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskRecord
 
@@ -49,6 +43,10 @@ _CONSTANT = (
 
 class LineFormatter(OrjsonFormatter):
     """Formats log records as lines of `docs/reference/log-fields.md`; lets only interrupts through."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        moment.install()
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of `record` without its newline."""
@@ -90,30 +88,28 @@ def line_of_request(record: RequestRecord, level: int, longest_bytes: int = LONG
 
 
 def _line_of_ours(record: logging.LogRecord, attributes: dict[str, Any], ours: Any) -> Document:
-    maker = None
-    message = None
-    if len(attributes) != PLAIN_ATTRIBUTES or (record.msg is not REQUEST_MESSAGE and record.msg is not TASK_MESSAGE):
-        maker = LabelMaker()  # somebody's filter was here
+    maker = LabelMaker()
+    message = message_of(record, maker)
+    if not STANDARD_ATTRIBUTES.issuperset(attributes):  # somebody's filter was here
         _add_extra(maker, attributes)
-        if record.msg is not REQUEST_MESSAGE and record.msg is not TASK_MESSAGE:
-            message = message_of(record, maker)
     make: Any = request_line if type(ours) is RequestRecord else task_line
     document: Document = make(ours, origin(), record.created, LEVELS.get(record.levelno, "info"), record.name, message)
     if ours.error is not None:
-        maker = maker or LabelMaker()
         document["error"] = _error(ours.error, maker)
-    if maker is not None:
-        _finish(document, maker)
+    _finish(document, maker)
     return document
 
 
 def _line_of_others(record: logging.LogRecord, attributes: dict[str, Any]) -> Document:
     maker = LabelMaker()
-    context = current.get()
     when, level, name, source = _frame(attributes, maker)
     message = _guard(maker, "message", lambda: message_of(record, maker), "(not shown)")
-    document = log_line(message, origin(), when, level, name, source, context.identity if context else None)
-    if attributes.get("exc_info") is not None or attributes.get("exc_text") is not None:
+    document = log_line(message, origin(), when, level, name, source, moment.identity_of(attributes))
+    kept = moment.error_of(attributes)
+    if kept is not None:  # a QueueHandler has put the traceback into the message
+        document["error"] = kept
+        document["message"] = message.partition("\nTraceback (most recent call last):\n")[0]
+    elif attributes.get("exc_info") is not None or attributes.get("exc_text") is not None:
         error = _guard(maker, "exc_info", lambda: _error_of(attributes, maker), None)
         if error:
             document["error"] = error
@@ -159,15 +155,16 @@ def _error_of(attributes: dict[str, Any], maker: LabelMaker) -> dict[str, str] |
     information: Any = attributes.get("exc_info")
     error = information[1] if type(information) is tuple and len(information) == 3 else information
     if issubclass(type(error), BaseException):
-        return _error(error, maker)
+        return _error(error, maker, information[2] if type(information) is tuple else None)
     if information is not None and error is not None and error is not False:
         maker.problem("exc_info", f"is a {type(error).__name__}")
     text = attributes.get("exc_text")  # another handler has formatted it, and a queue took the exception away
     return {"stack_trace": bounded(str(text), LONGEST_MESSAGE)} if text is not None else None
 
 
-def _error(error: BaseException, maker: LabelMaker) -> dict[str, str]:
-    return _guard(maker, "error", lambda: error_fields(error), None) or {"type": type_name(error)}
+def _error(error: BaseException, maker: LabelMaker, traceback: Any = None) -> dict[str, str]:
+    frames = traceback if type(traceback) is TracebackType else None
+    return _guard(maker, "error", lambda: error_fields(error, frames), None) or {"type": type_name(error)}
 
 
 def _add_extra(maker: LabelMaker, attributes: dict[str, Any]) -> None:

@@ -79,13 +79,13 @@ def _head(origin: Origin, level: str) -> _Head:
 
 @lru_cache(maxsize=2048)  # routes, methods and statuses are few; bounded, as an application may invent statuses
 def _kind(
-    route: str, view: str, method: str, scheme: str, status: int, outcome: Outcome
+    route: str | None, view: str, method: str, scheme: str, status: int, outcome: Outcome
 ) -> tuple[str, str, str, str, str, str]:
     """Return what the lines of requests of one kind share."""
     return (
         f',"outcome":"{event_outcome(outcome, status)}"}},"http":{{"request":{{"method":{_quoted(method)},"id":"',
         f'}}}},"response":{{"status_code":{status},"body":{{"bytes":',
-        f'}}}}{f""","route":{_quoted(route)}""" if route else ""}}},"url":{{"path":',
+        f'}}}}{f""","route":{_quoted(route)}""" if route is not None else ""}}},"url":{{"path":',
         f',"scheme":{_quoted(scheme)}',
         f',"outcome":"{outcome._value_}","db":{{"count":',
         f'}}{f""","view":{_quoted(view)}""" if view else ""}',

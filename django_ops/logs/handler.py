@@ -9,10 +9,9 @@ import weakref
 from django_ops.logs import loss
 from django_ops.logs.fields import LONGEST_LINE_BYTES
 from django_ops.logs.formatter import LineFormatter, line_of_request
+from django_ops.logs.records import is_told_by_its_request
 from django_ops.record import slot
 from django_ops.record.request import RequestRecord
-
-_DJANGO_REQUEST = "django.request"
 
 _own_formatter = LineFormatter()
 _handlers: weakref.WeakSet[LineHandler] = weakref.WeakSet()
@@ -21,8 +20,8 @@ _handlers: weakref.WeakSet[LineHandler] = weakref.WeakSet()
 class LineHandler(logging.Handler):
     """Formats a record outside of its lock and hands the line to `write_line`. Raises nothing but interrupts.
 
-    It leaves out what Django says about a request of which OpsMiddleware tells (Django's own line would tell the
-    same exception again); other handlers get that record nevertheless.
+    It leaves out what Django says about a request where the line of that request says the same; other handlers get
+    that record nevertheless.
     """
 
     def __init__(self, level: int | str = logging.NOTSET) -> None:
@@ -35,7 +34,7 @@ class LineHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]
         """Write `record`, if no filter objects, and say whether it was (a record, as logging wants it to be)."""
         try:
-            if record.name == _DJANGO_REQUEST and hasattr(getattr(record, "request", None), "ops"):
+            if is_told_by_its_request(record):
                 return False
             verdict: bool | logging.LogRecord = self.filter(record) if self.filters else True
         except Exception:  # a record is not lost to somebody's filter

@@ -91,7 +91,7 @@ def request_line(
         "process": origin.process,
         "django": django,
     }
-    if route:
+    if route is not None:
         http["route"] = route
     if view:
         django["view"] = view

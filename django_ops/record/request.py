@@ -30,7 +30,7 @@ class RequestRecord(NamedTuple):
     scheme: str  # http or https
     path: str  # without the query string; secrets in it masked
     query: str  # the allowed keys only, or ""
-    route: str  # the pattern of the URLconf, or "" when none matched
+    route: str | None  # the pattern of the URLconf, "" for its root; None when none matched
     view: str  # namespaced URL name or dotted path, or "" when none matched
     status: int
     request_bytes: int  # Content-Length of the request; 0 when there is none

@@ -5,7 +5,8 @@ import gc
 
 import pytest
 from django.http import HttpResponse, StreamingHttpResponse, UnreadablePostError
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
+from django.urls import path
 
 from django_ops.exchange import Exchange
 from django_ops.facts import Rules
@@ -264,3 +265,10 @@ def test_client_that_leaves__when_all_is_done(records):
 
     asyncio.run(serve())
     assert outcomes(records) == [(Outcome.OK, 200)]
+
+
+@pytest.mark.parametrize(("address", "route"), [("/", ""), ("/nowhere", None)])
+def test_route__of_the_root_is_told_apart_from_none(records, settings, address, route):
+    settings.ROOT_URLCONF = (path("", lambda request: HttpResponse()),)
+    Client().get(address)
+    assert [record.route for record in records] == [route]

@@ -1,9 +1,9 @@
 """capture_lines(): what a project's tests see of the log."""
 
 import logging
-import types
 
 import pytest
+from django.test import Client
 
 from django_ops.logs import emit_request
 from django_ops.testing import capture_lines
@@ -58,6 +58,5 @@ def test_capture_lines__restores_levels():
 
 def test_capture_lines__django_does_not_tell_again():
     with capture_lines() as lines:
-        request = types.SimpleNamespace(ops=object())
-        logging.getLogger("django.request").warning("Not Found: /x", extra={"request": request})
-    assert lines == []
+        Client().get("/nowhere")
+    assert [line["log.logger"] for line in lines] == ["django_ops.request"]

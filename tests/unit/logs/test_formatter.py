@@ -248,7 +248,7 @@ def test_line__of_a_request_with_what_a_filter_added():
 
 
 def test_line__error_that_cannot_be_described(monkeypatch):
-    monkeypatch.setattr(module, "error_fields", lambda error: 1 / 0)
+    monkeypatch.setattr(module, "error_fields", lambda *arguments: 1 / 0)
     document = line(log_record("failed", exc_info=info(raised(ValueError("wrong")))))
     assert document["error"] == {"type": "ValueError"}
     assert document["labels"]["format_error"] == "error: ZeroDivisionError"

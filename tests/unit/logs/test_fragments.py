@@ -36,7 +36,7 @@ requests = st.builds(
     scheme=st.sampled_from(["http", "https"]),
     path=texts,
     query=texts,
-    route=texts,
+    route=st.none() | texts,
     view=texts,
     status=st.integers(0, 9999),
     request_bytes=numbers,
@@ -77,10 +77,10 @@ def test_fragments__are_the_same_or_nothing(record):
 
 
 FULL = REQUEST._replace(query="page=2", queue_ns=3_000, streaming=True, user_id="17", db_count=0)
-EMPTY = REQUEST._replace(route="", view="", client_address="", user_agent="", path="/")
+EMPTY = REQUEST._replace(route=None, view="", client_address="", user_agent="", path="/")
 
 
-@pytest.mark.parametrize("record", [REQUEST, FULL, EMPTY])
+@pytest.mark.parametrize("record", [REQUEST, FULL, EMPTY, REQUEST._replace(route="")])
 @pytest.mark.parametrize("level", ["info", "warning", "error"])
 def test_fragments__are_used_for_plain_requests(record, level):
     assert from_fragments(record, level) == whole(record, level)

@@ -9,7 +9,8 @@ import pytest
 
 from django_ops.logs import loss
 from django_ops.logs.handler import LineHandler
-from tests.unit.logs.examples import log_record
+from django_ops.record.context import Context
+from tests.unit.logs.examples import IDENTITY, log_record
 
 
 class Collecting(LineHandler):
@@ -26,8 +27,12 @@ def handler():
     return Collecting()
 
 
+OURS = types.SimpleNamespace(ops=Context(IDENTITY), path="/x", method="GET")
+
+
 def django_request_record(request):
-    return log_record("Not Found: %s", "/x", name="django.request", level=logging.WARNING, extra={"request": request})
+    extra = {"request": request, "status_code": 404}
+    return log_record("%s: %s", "Not Found", "/x", name="django.request", level=logging.WARNING, extra=extra)
 
 
 def test_handle__writes_the_line(handler):
@@ -36,7 +41,7 @@ def test_handle__writes_the_line(handler):
 
 
 def test_handle__django_tells_of_a_request_that_is_ours(handler):
-    handler.handle(django_request_record(types.SimpleNamespace(ops=object())))
+    handler.handle(django_request_record(OURS))
     assert handler.lines == []
 
 
@@ -46,7 +51,7 @@ def test_handle__django_tells_of_another_request(handler):
 
 
 def test_handle__another_logger_with_a_request_that_is_ours(handler):
-    record = django_request_record(types.SimpleNamespace(ops=object()))
+    record = django_request_record(OURS)
     record.name = "django.security.csrf"
     handler.handle(record)
     assert len(handler.lines) == 1
@@ -58,7 +63,7 @@ def test_handle__other_handlers_get_djangos_record():
     other.emit = others.append
     logger = logging.Logger("django.request")
     logger.handlers = [Collecting(), other]
-    logger.handle(django_request_record(types.SimpleNamespace(ops=object())))
+    logger.handle(django_request_record(OURS))
     assert len(others) == 1
 
 

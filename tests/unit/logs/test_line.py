@@ -83,7 +83,7 @@ def test_request_line__begins_as_ecs_logging_says():
 @pytest.mark.parametrize(
     ("change", "parent", "key"),
     [
-        ({"route": ""}, "http", "route"),
+        ({"route": None}, "http", "route"),
         ({"view": ""}, "django", "view"),
         ({"query": ""}, "url", "query"),
         ({"queue_ns": None}, "django", "queue_duration"),

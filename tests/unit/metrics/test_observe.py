@@ -84,13 +84,13 @@ def test_size__falls_into_its_bucket(size, bound):
 
 
 def test_view__that_is_unknown_has_django_prometheus_name():
-    serve(view="", route="", status=404, outcome=Outcome.UNROUTED)
+    serve(view="", route=None, status=404, outcome=Outcome.UNROUTED)
     assert value("django_http_responses_total_by_status_view_method_total",
                  status="404", view="<unnamed view>", method="GET") == 1.0  # fmt: skip
 
 
 def test_view__that_is_unknown_is_no_request_by_view():
-    serve(view="", route="", status=404, outcome=Outcome.UNROUTED)
+    serve(view="", route=None, status=404, outcome=Outcome.UNROUTED)
     assert counts("django_http_requests_total_by_view_transport_method_total") == 0.0
 
 
