@@ -11,7 +11,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
-from django.core.signals import got_request_exception
+from django.core.signals import got_request_exception, setting_changed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -31,9 +31,6 @@ GetResponse = Callable[[HttpRequest], Any]
 #: Where an ASGI scope has its Exchange.
 _SCOPE_KEY = "django_ops.exchange"
 
-#: What no path begins with.
-_NO_PATH = "-"
-
 #: Turns of the event loop before the last part of a body is sent: a server that failed to write the part before
 #: (the client has gone) says so only then.
 _TURNS = 3
@@ -51,6 +48,16 @@ class OpsMiddleware:
         if self.is_async:
             markcoroutinefunction(self)
             _listen_for_clients_that_leave()
+        self._read_settings()
+        setting_changed.connect(self._on_setting_changed)
+        got_request_exception.connect(_on_exception, dispatch_uid="django_ops.middleware")
+
+    def _on_setting_changed(self, *, setting: str, **kwargs: Any) -> None:
+        """Let a test's `override_settings` have its effect, also where its client was used before."""
+        if setting.startswith("OPS_") or setting == "SECURE_PROXY_SSL_HEADER":
+            self._read_settings()
+
+    def _read_settings(self) -> None:
         self.rules = Rules()
         self.endpoints: dict[str, Endpoint] = _enabled(
             (conf.OPS_LIVEZ_PATH, health.livez),
@@ -62,8 +69,7 @@ class OpsMiddleware:
             (conf.OPS_READYZ_PATH, health.areadyz),
             (conf.OPS_METRICS_PATH, sync_to_async(metrics.answer, thread_sensitive=False)),
         )
-        self.gate_path = conf.OPS_GATE_AUTH_PATH if conf.OPS_GATE_MODE == "nginx" else _NO_PATH
-        got_request_exception.connect(_on_exception, dispatch_uid="django_ops.middleware")
+        self.gate_path: str | None = conf.OPS_GATE_AUTH_PATH if conf.OPS_GATE_MODE == "nginx" else None
 
     def __call__(self, request: HttpRequest) -> Any:
         """Handle a request; under ASGI return what there is to await."""
@@ -72,7 +78,7 @@ class OpsMiddleware:
         endpoint = self.endpoints.get(request.path_info)
         if endpoint is not None:
             return endpoint(request) or self.get_response(request)
-        if request.path_info.startswith(self.gate_path):
+        if self.gate_path is not None and request.path_info.startswith(self.gate_path):
             return gate.answer(request)
         exchange = Exchange(request, self.rules)
         try:
@@ -87,7 +93,7 @@ class OpsMiddleware:
         endpoint = self.async_endpoints.get(request.path_info)
         if endpoint is not None:
             return await endpoint(request) or await self.get_response(request)
-        if request.path_info.startswith(self.gate_path):
+        if self.gate_path is not None and request.path_info.startswith(self.gate_path):
             return await gate.aanswer(request)
         exchange = Exchange(request, self.rules)
         exchange.run_in(asyncio.current_task())

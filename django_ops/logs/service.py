@@ -82,8 +82,10 @@ def _hide_further_keys() -> None:
 
 
 def _on_setting_changed(*, setting: str, **_: object) -> None:
-    if setting in _SERVICE or setting == "OPS_LOG_HIDDEN_KEYS":
+    if setting in _SERVICE:
         forget()
+    elif setting == "OPS_LOG_HIDDEN_KEYS":
+        _hide_further_keys()
 
 
 slot.on_change(forget)
