@@ -22,7 +22,9 @@ from django_ops.facts import Rules
 from django_ops.health import drain
 from django_ops.health import endpoints as health
 from django_ops.metrics import endpoint as metrics
+from django_ops.record import telemetry
 from django_ops.record.context import Context
+from django_ops.record.identity import Identity
 
 Endpoint = Callable[[HttpRequest], HttpResponseBase | None]
 AsyncEndpoint = Callable[[HttpRequest], Awaitable[HttpResponseBase | None]]
@@ -48,6 +50,8 @@ class OpsMiddleware:
         if self.is_async:
             markcoroutinefunction(self)
             _listen_for_clients_that_leave()
+        if telemetry.is_imported():  # Django looks for this method once, and calls it for each view
+            self.process_view = _atake_span if self.is_async else _take_span
         self._read_settings()
         setting_changed.connect(self._on_setting_changed)
         got_request_exception.connect(_on_exception, dispatch_uid="django_ops.middleware")
@@ -118,6 +122,18 @@ def _enabled(*pairs: tuple[str, Any]) -> dict[str, Any]:
 
 async def _alivez(request: HttpRequest) -> HttpResponseBase:
     return health.livez(request)
+
+
+def _take_span(request: HttpRequest, *view: Any) -> None:
+    """Go on with the span of OpenTelemetry's middleware where that stands behind this one, and begins it only now."""
+    span = telemetry.current_span()
+    context = getattr(request, "ops", None)
+    if span is not None and isinstance(context, Context):
+        context.identity = Identity(context.identity.request_id, *span)
+
+
+async def _atake_span(request: HttpRequest, *view: Any) -> None:
+    _take_span(request)
 
 
 def _close_connection(scope: Any, response: HttpResponseBase) -> None:

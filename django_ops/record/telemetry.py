@@ -5,6 +5,11 @@ from __future__ import annotations
 import sys
 
 
+def is_imported() -> bool:
+    """Tell whether there can be a span in this process."""
+    return "opentelemetry.trace" in sys.modules
+
+
 def current_span() -> tuple[str, str] | None:
     """Return trace id and span id, in lower-case hexadecimal of full width, or None when there is no span."""
     trace = sys.modules.get("opentelemetry.trace")

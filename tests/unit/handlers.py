@@ -69,6 +69,7 @@ class Asgi:
 
     def __init__(self) -> None:
         self.application = ASGIHandler()
+        self.headers: dict[str, str] = {}
 
     def get(self, path: str, method: str = "GET", headers: Iterable[tuple[bytes, bytes]] = ()) -> list[Any]:
         """Serve a request to its end, in a loop of its own, and return the messages that were sent."""
@@ -97,6 +98,8 @@ class Asgi:
 
         async def send(message: Any) -> None:
             sent.append(message)
+            if message["type"] == "http.response.start":
+                self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 ended.set()
 

@@ -21,6 +21,7 @@ from tests import views
 from tests.unit.handlers import Asgi, Wsgi, environ, outcomes, scope
 
 OPS = "django_ops.middleware.OpsMiddleware"
+TRACED = "tests.integration.site.middleware.traced"
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
@@ -34,6 +35,20 @@ pytestmark = pytest.mark.usefixtures("connections_are_kept")
 def server(request):
     """Django behind each of its two interfaces."""
     return request.param()
+
+
+# Spans ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("middleware", [[OPS, TRACED], [TRACED, OPS]], ids=["ours first", "theirs first"])
+def test_span__of_opentelemetry_is_that_of_every_line(server, settings, middleware):
+    settings.MIDDLEWARE = middleware
+    server = type(server)()
+    with capture_lines() as lines:
+        server.get("/items/17/")
+    assert [line["log.logger"] for line in lines] == ["tests.views", "django_ops.request"]
+    assert {f"{line['trace']['id']}-{line['span']['id']}" for line in lines} == {server.headers["Span"]}
+    assert {line["http"]["request"]["id"] for line in lines} == {server.headers["X-Request-ID"]}
 
 
 # Threads --------------------------------------------------------------------------------------------------------
