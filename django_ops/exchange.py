@@ -37,6 +37,7 @@ class Exchange:
 
     # class attributes are the defaults: most requests change few of them
     is_done = False
+    has_body = True  # what the application puts into the body goes on the wire
     is_streaming = False
     exhausted = False  # the stream was read to its end
     is_complete = False  # the client has got all of a body of several parts (ASGI)
@@ -80,8 +81,10 @@ class Exchange:
     def respond(self, response: HttpResponseBase) -> HttpResponseBase:
         """Take the response: name the request in it, and learn when its body is closed."""
         self.first_byte_ns = perf_counter_ns() - self.started_ns
-        self.status = response.status_code
+        self.status = status = response.status_code
         self.charset = facts.charset(response)
+        if status in _BODILESS or self.request.method == "HEAD":  # type: ignore[union-attr]
+            self.has_body = False
         # as `response.headers["X-Request-ID"] = ...`, without looking for what no id of ours contains
         response.headers._store["x-request-id"] = ("X-Request-ID", self.context.identity.request_id)
         if type(response) is HttpResponse:  # most are
@@ -175,7 +178,7 @@ class Exchange:
                 self.abort(raised)
                 return
             self.disconnected = True
-        elif self.is_complete or not self._has_body():
+        elif self.is_complete or not self.has_body:
             self.disconnected = False  # whoever has got what there is may go
         elif self.is_streaming and not self.exhausted:
             self.disconnected = True
@@ -211,9 +214,6 @@ class Exchange:
             # The garbage collector may call this while the same thread is within `ContextVar.set`, which crashes
             # the interpreter when it is entered again: the closed context stays until the next request sets its own.
             self._finish(Outcome.CANCELLED, restores_context=False)
-
-    def _has_body(self) -> bool:
-        return self.request is not None and self.request.method != "HEAD" and self.status not in _BODILESS
 
     def _finish(self, outcome: Outcome, *, restores_context: bool = True) -> None:
         if self.is_done:
@@ -283,7 +283,7 @@ class Exchange:
             view,
             self.status if outcome is Outcome.OK else self._status(outcome),
             facts.content_length(meta) if meta.get("CONTENT_LENGTH") else 0,
-            self.bytes_sent if self._has_body() else 0,
+            self.bytes_sent if self.has_body else 0,
             self.is_streaming,
             self.charset,
             self.template,
