@@ -11,6 +11,7 @@ from django.utils.log import AdminEmailHandler, RequireDebugTrue
 from pythonjsonlogger.core import BaseJsonFormatter
 
 from django_ops.checks.table import mistake
+from django_ops.logs.console import ConsoleHandler
 from django_ops.logs.files import SlotFileHandler, problem_with
 from django_ops.logs.handler import LineHandler
 
@@ -31,7 +32,9 @@ def production_handlers(logger: logging.Logger) -> list[logging.Handler]:
 
 
 def writes_json(handler: logging.Handler) -> bool:
-    """Tell whether a handler writes JSON lines: ours, or with a formatter of python-json-logger."""
+    """Tell whether a handler writes JSON lines in production: ours, or with a formatter of python-json-logger."""
+    if isinstance(handler, ConsoleHandler):
+        return handler.in_debug_only
     if isinstance(handler, LineHandler) or isinstance(handler.formatter, BaseJsonFormatter):
         return True
     # structlog's and others': their name is all that they share

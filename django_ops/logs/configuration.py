@@ -8,18 +8,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from django_ops.exceptions import ImproperlyConfiguredError
+from django_ops.logs.console import ConsoleHandler, FileAndConsoleHandler
 from django_ops.logs.files import MEBIBYTE, SlotFileHandler
 from django_ops.logs.handler import LineHandler
 from django_ops.logs.rotation import SECONDS_PER_DAY
-from django_ops.logs.standard_output import StandardOutputHandler
+from django_ops.logs.standard_output import STANDARD_ERROR, STANDARD_OUTPUT, StandardOutputHandler
+from django_ops.record import command
+from django_ops.record.context import current
 
 HANDLER = "django_ops"
 
 #: Loggers whose libraries give them handlers of their own; here they speak through the root.
 _JOINED = ("django", "gunicorn.error", "uvicorn", "uvicorn.error", "uvicorn.asgi", "celery", "py.warnings")
 #: Access logs, which the request line replaces.
-_SILENCED = ("django.server", "gunicorn.access", "uvicorn.access")
+_SILENCED = ("gunicorn.access", "uvicorn.access")
+#: `runserver`'s, which also tells of what never reaches OpsMiddleware: static files, and requests that are no HTTP.
+_DEVELOPMENT_SERVER = "django.server"
 
 _OPTIONS: dict[str, Any] = {
     "level": "INFO",
@@ -31,6 +38,7 @@ _OPTIONS: dict[str, Any] = {
     "backup_days": 14,
     "loggers": {},
     "capture_warnings": True,
+    "console": None,
 }
 _LIMITS = ("max_bytes", "max_age_seconds", "backup_count", "backup_days")
 
@@ -39,12 +47,15 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
     """Return the dict for `LOGGING`; it reads no setting, as settings call it while they load.
 
     level: of the root logger, "INFO" by default.
-    directory: where the files `<name>.<slot>.jsonl` go; None, the default, for standard output.
+    directory: where the files `<name>.<slot>.jsonl` go; None (the default) or "" for standard output, and for
+        standard error in management commands, whose standard output is their result.
     name: the stem of the files, "django".
     max_bytes, max_age_seconds: when a file is rotated; 50 MiB and a day. None for never.
     backup_count, backup_days: how many rotated files are kept per slot, and for how long; 10 and 14. None for all.
     loggers: further loggers: a level, or what `logging.config` understands, by name.
     capture_warnings: whether Python's warnings become lines of the logger `py.warnings`.
+    console: whether readable lines go to standard error: beside the files, or in the place of the lines on standard
+        output. None, the default: while DEBUG is True.
 
     Raises ImproperlyConfiguredError, which names the option, for an unknown one or a value that cannot be used.
     """
@@ -57,6 +68,7 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
     _validate(options)
     loggers: dict[str, Any] = {name: {"handlers": [], "propagate": True} for name in _JOINED}
     loggers |= {name: {"handlers": ["null"], "propagate": False} for name in _SILENCED}
+    loggers[_DEVELOPMENT_SERVER] = {"handlers": [], "filters": ["untold"], "propagate": True}
     loggers["django"]["handlers"] = ["mail_admins"]  # as Django has it, for those who set ADMINS
     for name, theirs in options["loggers"].items():
         loggers[name] = {**loggers.get(name, {}), **({"level": theirs} if isinstance(theirs, str) else theirs)}
@@ -64,11 +76,15 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"require_debug_false": {"()": "django.utils.log.RequireDebugFalse"}},
+        "filters": {
+            "require_debug_false": {"()": "django.utils.log.RequireDebugFalse"},
+            "untold": {"()": "django_ops.logs.configuration.Untold"},
+        },
         "handlers": {
             HANDLER: {
                 "()": "django_ops.logs.configuration.make_handler",
                 "capture_warnings": options["capture_warnings"],
+                "console": options["console"],
                 **file_options,
             },
             "mail_admins": {
@@ -83,18 +99,41 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
     }
 
 
-def make_handler(directory: str | Path | None, capture_warnings: bool, **file_options: Any) -> LineHandler:
+class Untold(logging.Filter):
+    """Lets `runserver` tell a developer of requests that OpsMiddleware does not tell."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say no within a request: the server speaks before it closes the body, and our line comes when it does.
+
+        Without DEBUG it is always no, as these lines have the query string.
+        """
+        return current.get() is None and settings.configured and bool(settings.DEBUG)
+
+
+def make_handler(
+    directory: str | Path | None, capture_warnings: bool, console: bool | None = None, **file_options: Any
+) -> LineHandler:
     """Make the one handler that `logging_config()` describes."""
     logging.captureWarnings(capture_warnings)
-    return StandardOutputHandler() if directory is None else SlotFileHandler(directory, **file_options)
+    # Only one that logs while its settings load, or knows no settings, finds them not configured.
+    wants_console = console if console is not None else settings.configured and settings.DEBUG
+    readable = ConsoleHandler(in_debug_only=console is None) if wants_console else None
+    if not directory:
+        return readable or StandardOutputHandler(descriptor=STANDARD_OUTPUT if command.serves() else STANDARD_ERROR)
+    if readable is not None:
+        return FileAndConsoleHandler(readable, directory, **file_options)
+    return SlotFileHandler(directory, **file_options)
 
 
 def _validate(options: dict[str, Any]) -> None:
     level = options["level"]
     if not isinstance(level, str) or not isinstance(logging.getLevelName(level), int):
         raise _wrong("level", 'the name of a level such as "INFO"', level)
-    if not isinstance(options["directory"], (str, Path, type(None))) or options["directory"] == "":
+    if not isinstance(options["directory"], (str, Path, type(None))):
         raise _wrong("directory", "a path, or None for standard output", options["directory"])
+    for switch in ("capture_warnings", "console"):
+        if options[switch] not in (True, False, _OPTIONS[switch]):
+            raise _wrong(switch, "True or False", options[switch])
     name = options["name"]
     if not isinstance(name, str) or not name or "/" in name or name.startswith("."):
         raise _wrong("name", "the stem of a file name", name)

@@ -1,4 +1,4 @@
-"""Lines on standard output, for a container runtime or systemd to collect."""
+"""Lines on standard output or standard error, for a container runtime or systemd to collect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_ops.logs import loss
 from django_ops.logs.fields import LONGEST_LINE_BYTES
 from django_ops.logs.handler import LineHandler
 
-STANDARD_OUTPUT = 1
+STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 
 #: How long a reader of a full, non-blocking pipe is waited for: a request is not held up for longer.
 LONGEST_WAIT_SECONDS = 0.2
@@ -33,6 +33,7 @@ class StandardOutputHandler(LineHandler):
     def __init__(self, level: int | str = logging.NOTSET, descriptor: int = STANDARD_OUTPUT) -> None:
         super().__init__(level)
         self._descriptor = descriptor
+        self._name = "standard error" if descriptor == STANDARD_ERROR else "standard output"
         self._turns: int | None = None  # our own opening of the pipe, for the lock
         self._ready = False
 
@@ -50,7 +51,7 @@ class StandardOutputHandler(LineHandler):
                 finally:
                     fcntl.flock(self._turns, fcntl.LOCK_UN)
         except OSError as error:
-            loss.drop(loss.reason_of(error), 1, f"standard output: {error.strerror or error}")
+            loss.drop(loss.reason_of(error), 1, f"{self._name}: {error.strerror or error}")
 
     def close(self) -> None:
         """Let go of the pipe's lock; standard output itself stays open."""

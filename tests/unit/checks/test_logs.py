@@ -9,6 +9,7 @@ from django.utils.log import AdminEmailHandler, RequireDebugTrue
 from pythonjsonlogger.json import JsonFormatter
 
 from django_ops.checks.logs import loggers
+from django_ops.logs.console import ConsoleHandler
 from django_ops.logs.files import SlotFileHandler
 from django_ops.logs.standard_output import StandardOutputHandler
 
@@ -186,3 +187,10 @@ def test_our_configuration__makes_none_of_these_mistakes(found, root, tmp_path):
     root.addHandler(handler)
     assert [found("E007"), found("W009"), found("W010"), found("W012")] == [[], [], [], []]
     handler.close()
+
+
+@pytest.mark.parametrize(("in_debug_only", "expected"), [(True, 0), (False, 1)])
+def test_json__console_in_the_place_of_it(found, root, in_debug_only, expected):
+    """What replaces the JSON lines under DEBUG is none of production's; what always does is."""
+    root.addHandler(ConsoleHandler(in_debug_only))
+    assert [len(found("W009")), len(found("W010"))] == [0, expected]

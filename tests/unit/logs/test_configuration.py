@@ -97,8 +97,9 @@ def test_logging_config__django_mails_its_admins_as_before():
     assert config["handlers"]["mail_admins"]["class"] == "django.utils.log.AdminEmailHandler"
 
 
-def test_logging_config__standard_output_by_default():
-    logging.config.dictConfig(logging_config())
+@pytest.mark.parametrize("options", [{}, {"directory": ""}])
+def test_logging_config__standard_output_without_a_directory(options):
+    logging.config.dictConfig(logging_config(**options))
     assert [type(handler) for handler in logging.getLogger().handlers] == [StandardOutputHandler]
 
 
@@ -165,7 +166,6 @@ def test_logging_config__unknown_option_unlike_any():
     [
         ("level", "LOUD"),
         ("level", 20),
-        ("directory", ""),
         ("directory", 5),
         ("name", ""),
         ("name", "a/b"),
@@ -178,6 +178,8 @@ def test_logging_config__unknown_option_unlike_any():
         ("backup_count", -1),
         ("backup_days", 0),
         ("loggers", ["shop"]),
+        ("console", "yes"),
+        ("capture_warnings", None),
     ],
 )
 def test_logging_config__wrong_value_is_named(option, value):
