@@ -18,6 +18,7 @@ from django_ops.checks.settings import is_usable
 from django_ops.checks.table import mistake
 from django_ops.conf import conf
 from django_ops.exceptions import ImproperlyConfiguredError
+from django_ops.extras import install_line
 
 APP = "django_ops.access.gate"
 _OTHER_PATHS = ("OPS_LIVEZ_PATH", "OPS_READYZ_PATH", "OPS_METRICS_PATH")
@@ -88,7 +89,9 @@ def login_behind_the_gate() -> Iterator[str]:
 
 
 @mistake(
-    "E016", "Proxy mode without aiohttp", remedy="Run: pip install 'django-ops[gate]', or let nginx carry the traffic."
+    "E016",
+    "Proxy mode without aiohttp",
+    remedy=f"Run: {install_line('gate')}, or let nginx carry the traffic.",
 )
 def proxy_without_client() -> Iterator[str]:
     """Each request to a UI would fail."""

@@ -13,6 +13,7 @@ from django_ops.checks.settings import is_usable
 from django_ops.checks.table import mistake
 from django_ops.conf import conf
 from django_ops.exceptions import ImproperlyConfiguredError
+from django_ops.extras import install_line
 from django_ops.health.resolve import OPTIONAL, resolve
 
 #: `docker stop` kills after 10 s, Kubernetes after 30 s, where they are not told otherwise.
@@ -44,7 +45,7 @@ def _missing_parts(entry: object) -> Iterator[str]:
     elif kind == "cache" and alias and alias not in caches.settings:
         yield f"OPS_READYZ_CHECKS has {entry!r}, and CACHES has no {alias!r}."
     elif kind == "broker" and importlib.util.find_spec("celery") is None:
-        yield f"OPS_READYZ_CHECKS has {entry!r}, and Celery is not installed. Run: pip install 'django-ops[celery]'"
+        yield f"OPS_READYZ_CHECKS has {entry!r}, and Celery is not installed. Run: {install_line('celery')}"
 
 
 @mistake("E009", "Readiness without time", remedy="Set OPS_READYZ_TIMEOUT_SECONDS to about 2.")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.integration.services import HOST, held_port
+from tests.integration.services import HOST, held_port, stop, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,13 +60,57 @@ class Project:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended
 
-    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
-        """Start a server, whose output is for the caller to read."""
-        return subprocess.Popen(
-            [str(Path(sys.executable).with_name(command[0])), *command[1:]],
-            cwd=self.directory, env=self.environment | environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+    @contextmanager
+    def running(self, *command: str, **environment: str) -> Iterator[Output]:
+        """A server, which is ended afterwards, and what it says."""
+        output = Output(self.directory)
+        with output.files[0].open("wb") as out, output.files[1].open("wb") as err:
+            server = subprocess.Popen(
+                [str(Path(sys.executable).with_name(command[0])), *command[1:]],
+                cwd=self.directory, env=self.environment | environment,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            )  # fmt: skip
+        try:
+            yield output
+        finally:
+            stop(server, signal.SIGINT)
+
+
+class Output:
+    """What a server has said so far."""
+
+    def __init__(self, directory: Path) -> None:
+        number = len(list(directory.glob("stdout-*")))
+        self.files = directory / f"stdout-{number}", directory / f"stderr-{number}"
+
+    @property
+    def out(self) -> str:
+        """Its standard output."""
+        return self.files[0].read_text(encoding="utf-8")
+
+    @property
+    def err(self) -> str:
+        """Its standard error."""
+        return self.files[1].read_text(encoding="utf-8")
+
+    def wait_for(self, text: str) -> None:
+        """Wait until it has said so, on either. Raises TimeoutError with all that it said."""
+        try:
+            wait_until(lambda: text in self.out + self.err, f"the server says {text!r}")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self.out}\n{self.err}") from None
+
+
+def ask(url: str, **headers: str) -> int:
+    """Return the status of an answer, or 0 where nobody answers yet."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except urllib.error.URLError:
+        return 0
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -1,14 +1,12 @@
 """What a project says on its terminal, and that what its commands print stays theirs."""
 
 import json
-import signal
-import urllib.error
-import urllib.request
 
 import pytest
 
-from tests.integration.scratch import Project
-from tests.integration.services import stop, wait_until
+from tests.integration.scratch import Project, ask
+from tests.integration.services import wait_until
+from tests.whole_lines import whole_lines
 
 SETTINGS = """
 import os
@@ -74,49 +72,32 @@ def test_server__writes_to_standard_output(project):
 
 
 def test_runserver__is_a_server(project):
-    server = project.start("python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{project.port}")
-    try:
-        wait_until(lambda: answers(f"{project.url}/ok/"), "runserver answers")
-    finally:
-        stop(server, signal.SIGINT)
-    out, err = server.communicate(timeout=60)
-    assert '"message":"GET /ok/ 200' in out
-    assert '"message":"GET /ok/ 200' not in err
-    assert '"GET /ok/ HTTP' not in out + err  # django.server's line about the same request
+    with project.running("python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{project.port}") as server:
+        wait_until(lambda: ask(f"{project.url}/ok/") == 200, "runserver answers")
+        server.wait_for('"message":"GET /ok/ 200')
+    assert '"message":"GET /ok/ 200' in server.out
+    assert '"message":"GET /ok/ 200' not in server.err
+    assert '"GET /ok/ HTTP' not in server.out + server.err  # django.server's line about the same request
 
 
 @pytest.mark.parametrize("environment", [{}, {"LOG_DIR": "log-of-runserver"}])
 def test_runserver__tells_a_developer_what_plain_django_does(project, environment):
-    server = project.start(
-        "python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{project.port}", DEBUG="1", **environment
-    )
-    try:
-        wait_until(lambda: answers(f"{project.url}/ok/"), "runserver answers")
+    command = "python", "manage.py", "runserver", "--noreload", f"127.0.0.1:{project.port}"
+    with project.running(*command, DEBUG="1", **environment) as server:
+        wait_until(lambda: ask(f"{project.url}/ok/") == 200, "runserver answers")
         for path in ("broken/", "missing/", "static/admin/css/base.css"):
-            answers(f"{project.url}/{path}")
-    finally:
-        stop(server, signal.SIGINT)
-    out, err = server.communicate(timeout=60)
-    assert '"@timestamp"' not in out + err
-    assert "INFO     GET /ok/ 200" in err
-    assert "WARNING  GET /missing/ 404" in err
-    assert '"GET /static/admin/css/base.css HTTP/1.1" 200' in err  # runserver answers it before our middleware
-    broken = err[err.index("ERROR    GET /broken/ 500") :].splitlines()
+            ask(f"{project.url}/{path}")
+        server.wait_for("INFO     GET /ok/ 200")
+        server.wait_for("WARNING  GET /missing/ 404")
+        server.wait_for("ValueError: why")
+        # runserver answers it before our middleware
+        server.wait_for('"GET /static/admin/css/base.css HTTP/1.1" 200')
+    said = server.err
+    assert '"@timestamp"' not in server.out + said
+    broken = said[said.index("ERROR    GET /broken/ 500") :].splitlines()
     assert broken[1] == "Traceback (most recent call last):"
-    assert "ValueError: why" in broken
-    assert err.count("GET /broken/") == 1
-    assert "\x1b" not in err  # it is a pipe
-    for file in (project.directory / "log-of-runserver").glob("*.jsonl"):
-        assert json.loads(file.read_text().splitlines()[0])
-
-
-def answers(url):
-    """Tell whether a server answered, whatever the status is."""
-    try:
-        with urllib.request.urlopen(url, timeout=60):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        return True
-    except urllib.error.URLError:
-        return False
+    assert said.count("GET /broken/") == 1
+    assert "\x1b" not in said  # it is no terminal
+    files = list((project.directory / "log-of-runserver").glob("*.jsonl"))
+    assert bool(files) is bool(environment)
+    assert all(json.loads(line) for file in files for line in whole_lines(file.read_text()))

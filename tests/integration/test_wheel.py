@@ -100,4 +100,4 @@ def test_wheel__a_site_logs_its_request(python, tmp_path):
 
 def test_wheel__the_extra_that_is_missing_is_named(python, tmp_path):
     ended = run(python, "-c", "import django_ops.celery", cwd=tmp_path)
-    assert "pip install 'django-ops[celery]'" in ended.stderr
+    assert "pip install './django-ops[celery]'" in ended.stderr

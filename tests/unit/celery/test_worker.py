@@ -53,7 +53,7 @@ def test_import__needs_no_settings() -> None:
 def test_import__without_celery_says_what_to_install() -> None:
     code = "import sys; sys.modules['celery'] = None; import django_ops.celery"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert "pip install 'django-ops[celery]'" in done.stderr
+    assert "pip install './django-ops[celery]'" in done.stderr
 
 
 @pytest.mark.parametrize(

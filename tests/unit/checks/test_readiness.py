@@ -38,7 +38,7 @@ def test_checks__module_that_raises(found, tmp_path, monkeypatch):
 def test_checks__broker_without_celery(found, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with override_settings(OPS_READYZ_CHECKS=["broker"]):
-        assert "pip install 'django-ops[celery]'" in found("E008")[0]
+        assert "pip install './django-ops[celery]'" in found("E008")[0]
 
 
 def test_checks__that_exist(found):

@@ -352,5 +352,5 @@ def test_client__is_one_per_loop_and_forgets_closed_ones():
 def test_client__says_how_to_get_what_it_needs(monkeypatch):
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     copy = importlib.util.spec_from_file_location("copy_of_proxy_client", proxy_client.__file__)
-    with pytest.raises(MissingExtraError, match=r"pip install 'django-ops\[gate\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\./django-ops\[gate\]'"):
         copy.loader.exec_module(importlib.util.module_from_spec(copy))
