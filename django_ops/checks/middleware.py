@@ -27,6 +27,13 @@ _LOGGING = (
     "request_logging.middleware.LoggingMiddleware",
     "dockerflow.django.middleware.DockerflowMiddleware",
 )
+#: Tracers, which put themselves first, or say that they must be: they begin a span, and answer nothing.
+_TRACERS = (
+    "opentelemetry.instrumentation.",
+    "elasticapm.contrib.django.",
+    "scout_apm.django.",
+    "aws_xray_sdk.ext.django.",
+)
 _PATHS = ("OPS_LIVEZ_PATH", "OPS_READYZ_PATH", "OPS_METRICS_PATH")
 
 
@@ -62,12 +69,17 @@ def missing_middleware() -> Iterator[str]:
         yield "MIDDLEWARE does not have OpsMiddleware."
 
 
-@mistake("W004", "OpsMiddleware is not the first", remedy=f'Move "{OURS}" to the beginning of MIDDLEWARE.')
+@mistake(
+    "W004",
+    "OpsMiddleware is not the first",
+    remedy=f'Move "{OURS}" to the beginning of MIDDLEWARE; only the middleware of a tracer may stay before it.',
+)
 def inner_middleware() -> Iterator[str]:
     """What stands before it is not measured, its errors are not told, and it may redirect or refuse the probes."""
     for position in positions()[:1]:
-        if position > 0:
-            yield f"MIDDLEWARE has {settings.MIDDLEWARE[0]} before OpsMiddleware."
+        before = [path for path in settings.MIDDLEWARE[:position] if not path.startswith(_TRACERS)]
+        if before:
+            yield f"MIDDLEWARE has {before[0]} before OpsMiddleware."
 
 
 @mistake("E005", "OpsMiddleware stands twice", remedy="Keep the first one.")
@@ -83,7 +95,7 @@ def doubled_middleware() -> Iterator[str]:
     remedy="Remove the middleware of django-prometheus: OpsMiddleware gives the same series under the same names.",
 )
 def django_prometheus_as_well() -> Iterator[str]:
-    """Both give the same series under the same names, and dashboards show each request twice."""
+    """It measures each request a second time, for nothing: `/metrics` shows each request once."""
     for path in settings.MIDDLEWARE:
         if path in _PROMETHEUS and positions():
             yield f"MIDDLEWARE has {path} beside OpsMiddleware."

@@ -59,6 +59,24 @@ def test_order__first(found):
         assert found("W004") == []
 
 
+TRACERS = [
+    "opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware",
+    "elasticapm.contrib.django.middleware.TracingMiddleware",
+    "scout_apm.django.middleware.MiddlewareTimingMiddleware",
+    "aws_xray_sdk.ext.django.middleware.XRayMiddleware",
+]
+
+
+def test_order__tracers_may_be_before(found):
+    with stack(*TRACERS, OURS, SESSIONS):
+        assert found("W004") == []
+
+
+def test_order__what_is_behind_a_tracer_is_found(found):
+    with stack(TRACERS[0], SESSIONS, OURS):
+        assert found("W004") == [f"MIDDLEWARE has {SESSIONS} before OpsMiddleware."]
+
+
 def test_order__missing_is_another_mistake(found):
     with stack(SESSIONS):
         assert found("W004") == []
