@@ -1,4 +1,4 @@
-"""The settings of django-ops: one typed property each, read at use, so that `override_settings` works."""
+"""The settings of django-ops: one typed property each, read at use where that can be, so `override_settings` works."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ LATENCY_BUCKETS_SECONDS = (
 
 
 class Setting(Generic[T]):
-    """One setting: its kind (which says what is wrong with a value), its default and its description."""
+    """One setting: its kind (which says what is wrong with a value), its default and its description.
 
-    def __init__(self, kind: Callable[[Any], str | None], default: T, description: str) -> None:
+    `at_start` says that it is read when the process starts, so that a later change has no effect.
+    """
+
+    def __init__(
+        self, kind: Callable[[Any], str | None], default: T, description: str, *, at_start: bool = False
+    ) -> None:
         self.kind = kind
         self.default = default
         self.description = description
+        self.at_start = at_start
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -218,10 +224,13 @@ class Configuration:
         count, 500, "How many values one label of one metric may have; further ones count as `__other__`."
     )
     OPS_METRICS_LATENCY_BUCKETS: Setting[tuple[float, ...]] = Setting(
-        bounds, LATENCY_BUCKETS_SECONDS, "Upper bounds in seconds of every latency histogram. Read at start."
+        bounds, LATENCY_BUCKETS_SECONDS, "Upper bounds in seconds of every latency histogram.", at_start=True
     )
     OPS_METRICS_MODELS: Setting[list[str]] = Setting(
-        strings, [], 'Models whose inserts, updates and deletes are counted: "app.Model", or "*" for all.'
+        strings,
+        [],
+        'Models whose inserts, updates and deletes are counted: "app.Model", or "*" for all.',
+        at_start=True,
     )
     OPS_METRICS_MIGRATIONS = Setting(
         boolean, True, "Whether a scrape reports applied and unapplied migrations (one query a minute)."
@@ -243,11 +252,17 @@ class Configuration:
         " directory for temporary files.",
     )
     OPS_DRAIN_SECONDS = Setting(
-        seconds, 5.0, "How long readiness answers 503 before the listener closes: longer than your probe's period."
+        seconds,
+        5.0,
+        "How long readiness answers 503 before the listener closes: longer than your probe's period.",
+        at_start=True,
     )
 
     OPS_CELERY_METRICS_ADDRESS = Setting(
-        address, "", 'Where a Celery worker serves its metrics, such as "127.0.0.1:9808"; empty for nowhere.'
+        address,
+        "",
+        'Where a Celery worker serves its metrics, such as "127.0.0.1:9808"; empty for nowhere.',
+        at_start=True,
     )
 
     OPS_GATE_SERVICES: Setting[dict[str, Any]] = Setting(
@@ -257,10 +272,14 @@ class Configuration:
         gate_mode,
         "",
         "Who carries the traffic of the UIs: `nginx`, which asks Django whom to let in, or `proxy`, Django itself"
-        " under ASGI. Empty: nobody, the gate is off. Read at start.",
+        " under ASGI. Empty: nobody, the gate is off.",
+        at_start=True,
     )
     OPS_GATE_PREFIX = Setting(
-        url_prefix, "/ops/", "Where the UIs are reached, each under its name; at the prefix itself they are listed."
+        url_prefix,
+        "/ops/",
+        "Where the UIs are reached, each under its name; at the prefix itself they are listed.",
+        at_start=True,
     )
     OPS_GATE_AUTH_PATH = Setting(
         url_prefix, "/_ops/gate/", "Where nginx asks whom to let in; nginx must not pass it on from outside."

@@ -10,11 +10,12 @@ from docs.generate import NOTICE
 
 _INTRODUCTION = """# Settings
 
-All are optional. They are read at use, so `override_settings` works, unless "read at start" is said. An unknown
-name that begins with `OPS_`, and a value of the wrong type, are errors of `manage.py check`.
+All are optional. What is read at use can be changed by `override_settings` in a test; what is read at start can not. An
+unknown name that begins with `OPS_`, and a value of the wrong type, are errors of `manage.py check`: where a value is
+missing in the environment, give the default and not `None`.
 
-| setting | what it takes | default | meaning |
-|---|---|---|---|
+| setting | what it takes | default | read | meaning |
+|---|---|---|---|---|
 """
 
 
@@ -25,20 +26,22 @@ def settings_markdown() -> str:
 
 def _rows(setting: Setting[Any]) -> str:
     takes = _sentence(setting.kind.__doc__)
-    rows = _row(setting.name, takes, _default(setting.default), setting.description)
+    read = "at start" if setting.at_start else "at use"
+    rows = _row(setting.name, takes, _default(setting.default), read, setting.description)
     if isinstance(setting, Secret):
         rows += _row(
             f"{setting.name}_FILE",
-            "A path.",
-            "none",
-            f"The file that holds {setting.name}, read at each use; only where {setting.name} itself is not set.",
+            "A path; empty or None for no file.",
+            _default(""),
+            read,
+            f"The file that holds {setting.name}; only where {setting.name} itself is not set.",
         )
     return rows
 
 
 def _row(*cells: str) -> str:
-    name, takes, default, meaning = (cell.replace("|", "&#124;") for cell in cells)
-    return f'| <a id="{name.lower()}"></a>`{name}` | {takes} | {default} | {meaning} |\n'
+    name, *rest = (cell.replace("|", "&#124;") for cell in cells)
+    return f'| <a id="{name.lower()}"></a>`{name}` | {" | ".join(rest)} |\n'
 
 
 def _sentence(text: str | None) -> str:
@@ -46,8 +49,6 @@ def _sentence(text: str | None) -> str:
 
 
 def _default(value: object) -> str:
-    if value == "":
-        return "none"
     if isinstance(value, tuple):
         value = list(value)
     return f"`{str(value) if isinstance(value, Path) else repr(value)}`".replace("'", '"')

@@ -1,5 +1,7 @@
 """Generated files are what the code says, and a stale one is told with the command that helps."""
 
+import ast
+
 import pytest
 
 from django_ops.conf import Secret, conf
@@ -67,3 +69,28 @@ def test_settings__files_of_secrets():
     secrets = [setting for setting in conf if isinstance(setting, Secret)]
     assert secrets
     assert [setting.name for setting in secrets if f"`{setting.name}_FILE`" not in page] == []
+
+
+def rows():
+    """Return the cells of the page's rows, by the setting's name."""
+    cells = [
+        line.strip("| ").split(" | ") for line in settings_page.settings_markdown().splitlines() if "<a id=" in line
+    ]
+    return {row[0].rpartition(">")[2].strip("`"): row[1:] for row in cells}
+
+
+def test_settings__defaults_are_what_a_setting_takes():
+    """What the page calls the default can be written into the settings."""
+    refused = {
+        setting.name: problem
+        for setting in conf
+        if (problem := setting.problem(ast.literal_eval(rows()[setting.name][1].strip("`")))) is not None
+    }
+    assert refused == {}
+
+
+def test_settings__when_each_is_read():
+    assert {setting.name: "at start" if setting.at_start else "at use" for setting in conf}.items() <= {
+        name: row[2] for name, row in rows().items()
+    }.items()
+    assert rows()["OPS_METRICS_MODELS"][2] == "at start"
