@@ -299,6 +299,23 @@ def test_traffic__counts_every_outcome_in_the_metrics(traffic, site):
     assert outcomes >= {"ok", "redirect", "unrouted", "exception", "stream", "disconnect"}
 
 
+def test_tutorial__its_commands_find_what_it_says(traffic, site, installed):
+    """The console blocks between the traffic and the end, one after the other in one shell."""
+    text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    steps = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[2:]
+    commands = [line[2:] for block in steps for line in block.splitlines()]
+    script = "\n".join(f"echo '--'\n{command}" for command in commands).replace(":8000", f":{site.port}")
+    wait_for("the task's line", lambda: any("report computed" in line["message"] for line in site.lines()), 60)
+    ended = subprocess.run(["bash", "-euc", script], cwd=installed, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    failed, _, followed, numbers, readiness = ended.stdout.split("--\n")[1:]
+    assert json.loads(failed)["error"]["stack_hash"]
+    assert '"message":"Inventory report computed"' in followed
+    assert '"message":"POST /report/recompute/ 302' in followed
+    assert "django_http_responses_total_by_status_total" in numbers
+    assert readiness.startswith("HTTP/1.1 200")
+
+
 def test_traffic__without_a_server_says_what_to_do(installed):
     ended = make(installed, "demo-traffic", f"PORT={held_port()}")
     assert ended.returncode != 0
