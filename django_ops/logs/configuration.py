@@ -66,6 +66,7 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
             raise ImproperlyConfiguredError(f"logging_config() has no option {name}.{hint}")
     options = {**_OPTIONS, **overrides}
     _validate(options)
+    options["directory"] = options["directory"] or None  # a variable that is there and empty
     loggers: dict[str, Any] = {name: {"handlers": [], "propagate": True} for name in _JOINED}
     loggers |= {name: {"handlers": ["null"], "propagate": False} for name in _SILENCED}
     loggers[_DEVELOPMENT_SERVER] = {"handlers": [], "filters": ["untold"], "propagate": True}
@@ -118,7 +119,7 @@ def make_handler(
     # Only one that logs while its settings load, or knows no settings, finds them not configured.
     wants_console = console if console is not None else settings.configured and settings.DEBUG
     readable = ConsoleHandler(in_debug_only=console is None) if wants_console else None
-    if not directory:
+    if directory is None:
         return readable or StandardOutputHandler(descriptor=STANDARD_OUTPUT if command.serves() else STANDARD_ERROR)
     if readable is not None:
         return FileAndConsoleHandler(readable, directory, **file_options)

@@ -1,8 +1,11 @@
 """logging_config(): every line of the process goes one way, and a mistake in it is named."""
 
+import ast
 import json
 import logging
 import logging.config
+import os
+import re
 import subprocess
 import sys
 import warnings
@@ -12,7 +15,7 @@ import pytest
 
 from django_ops.exceptions import ImproperlyConfiguredError
 from django_ops.logs import logging_config
-from django_ops.logs.configuration import make_handler
+from django_ops.logs.configuration import _OPTIONS, make_handler
 from django_ops.logs.files import SlotFileHandler
 from django_ops.logs.standard_output import StandardOutputHandler
 
@@ -196,3 +199,20 @@ def test_make_handler__path(tmp_path):
     handler = make_handler(Path(tmp_path), False, name="shop")
     assert isinstance(handler, SlotFileHandler)
     handler.close()
+
+
+def test_reference__has_every_option_with_its_default():
+    page = (Path(__file__).parents[3] / "docs/reference/logging-config.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| `(.*?)` \|", page, re.MULTILINE))
+    assert {name: ast.literal_eval(value) for name, value in rows.items()} == _OPTIONS
+
+
+def test_reference__examples_work():
+    page = (Path(__file__).parents[3] / "docs/reference/logging-config.md").read_text()
+    (_, example, addition) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    scope = {"os": os, "logging_config": logging_config}
+    exec(example + addition.replace("shop.alarm.Handler", "logging.NullHandler"), scope)
+    logging.config.dictConfig(scope["LOGGING"])
+    assert logging.getLogger("shop.imports").isEnabledFor(logging.DEBUG)
+    assert not logging.getLogger("noisy.library").isEnabledFor(logging.WARNING)
+    assert len(logging.getLogger().handlers) == 2
