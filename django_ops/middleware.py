@@ -22,6 +22,7 @@ from django_ops.facts import Rules
 from django_ops.health import drain
 from django_ops.health import endpoints as health
 from django_ops.metrics import endpoint as metrics
+from django_ops.patches import patch
 from django_ops.record import telemetry
 from django_ops.record.context import Context
 from django_ops.record.identity import Identity
@@ -49,7 +50,7 @@ class OpsMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
-            _listen_for_clients_that_leave()
+            patch(ASGIHandler, "handle", _listening)
         if telemetry.is_imported():  # Django looks for this method once, and calls it for each view
             self.process_view = _atake_span if self.is_async else _take_span
         self._read_settings()
@@ -205,15 +206,12 @@ class _Client:
         exchange.is_complete = not exchange.disconnected
 
 
-def _listen_for_clients_that_leave() -> None:
+def _listening(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
     """Let an Exchange learn what Django's ASGI handler learns of its client, and that the handler has ended.
 
     Django cancels the task of a client that left, but only while that task waits. A body that lies there whole
     is not waited for: servers take the rest of it and throw it away, and the request would look like a success.
     """
-    handle = ASGIHandler.handle
-    if hasattr(handle, "__wrapped_by_django_ops__"):
-        return
 
     @functools.wraps(handle)
     async def listening_handle(self: ASGIHandler, scope: Any, receive: Any, send: Any) -> None:
@@ -225,5 +223,4 @@ def _listen_for_clients_that_leave() -> None:
             if exchange is not None:
                 exchange.abandon()
 
-    listening_handle.__wrapped_by_django_ops__ = True  # type: ignore[attr-defined]
-    ASGIHandler.handle = listening_handle  # type: ignore[method-assign]
+    return listening_handle

@@ -9,10 +9,12 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Any
 
-from django.core.cache import caches
+import django.core.cache
+from django.core.cache import CacheHandler, caches
 from django.core.cache.backends.base import BaseCache
 
 from django_ops.metrics import catalog
+from django_ops.patches import patch
 
 _MISSING = object()
 
@@ -23,25 +25,49 @@ _inside: ContextVar[object] = ContextVar("django_ops_cache", default=None)
 
 def install() -> None:
     """Count the operations of every cache there is and will be."""
-    create = caches.create_connection
-    if hasattr(create, "__wrapped__"):
-        return
-
-    @functools.wraps(create)
-    def create_connection(alias: str) -> BaseCache:
-        return count_operations(create(alias), alias)
-
-    caches.create_connection = create_connection  # type: ignore[method-assign]
+    patch(django.core.cache, "import_string", _importing_counted_classes)
+    patch(CacheHandler, "create_connection", _naming_what_it_creates)
     for alias in caches.settings:
-        if hasattr(caches._connections, alias):  # type: ignore[attr-defined]
-            count_operations(caches[alias], alias)
+        is_open = hasattr(caches._connections, alias)  # type: ignore[attr-defined]
+        if is_open and not isinstance(caches[alias], CountedCache):
+            if vars(caches[alias]).keys() & vars(CountedCache).keys():
+                del caches[alias]  # made anew it counts; this one has functions of others, which call the backend's own
+            else:
+                count_operations(caches[alias], alias)
+
+
+def _importing_counted_classes(import_string: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Let Django make a cache that counts from its birth.
+
+    Sentry and the debug toolbar set attributes on the cache that Django has made, which hide those of its class, and
+    call the methods that it had then: these must be ours.
+    """
+
+    @functools.wraps(import_string)
+    def import_counted(dotted_path: str) -> Any:
+        found = import_string(dotted_path)
+        if isinstance(found, type) and issubclass(found, BaseCache):
+            return _counted_class(found)  # type: ignore[arg-type]  # a class is hashable
+        return found
+
+    return import_counted
+
+
+def _naming_what_it_creates(
+    create_connection: Callable[[CacheHandler, str], BaseCache],
+) -> Callable[[CacheHandler, str], BaseCache]:
+    @functools.wraps(create_connection)
+    def create_counted(self: CacheHandler, alias: str) -> BaseCache:
+        return count_operations(create_connection(self, alias), alias)
+
+    return create_counted
 
 
 def count_operations(cache: BaseCache, alias: str) -> BaseCache:
     """Make `cache` count under `alias`, and return it. It stays an instance of its backend's class."""
     if not isinstance(cache, CountedCache):
         cache.__class__ = _counted_class(type(cache))  # type: ignore[arg-type]  # a class is hashable
-        cache.__dict__["_ops_alias"] = alias
+    cache.__dict__["_ops_alias"] = alias
     return cache
 
 
@@ -100,6 +126,13 @@ class CountedCache:
     """Mixed into a backend's class. Default values are never compared with what the cache holds."""
 
     _ops_alias: str
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        token = _inside.set(self)  # it has no alias yet: what it asks itself is not counted
+        try:
+            super().__init__(*args, **kwargs)
+        finally:
+            _inside.reset(token)
 
     def get(self, key: Any, default: Any = None, version: int | None = None, **kwargs: Any) -> Any:
         """Fetch one key. A cached None, 0 or "" is a hit."""

@@ -16,6 +16,7 @@ from django.db.backends.signals import connection_created
 from django_ops.metrics import catalog
 from django_ops.metrics import store as stores
 from django_ops.metrics.store import Store
+from django_ops.patches import patch
 from django_ops.record.context import current
 
 Executor = Callable[[str, Any, bool, dict[str, Any]], Any]
@@ -35,8 +36,7 @@ def install() -> None:
     connection_created.connect(_on_connection_created, dispatch_uid="django_ops.metrics.database")
     for connection in connections.all(initialized_only=True):
         _wrap(connection)
-    if not hasattr(BaseDatabaseWrapper.connect, "__wrapped_by_django_ops__"):
-        _count_connection_errors()
+    patch(BaseDatabaseWrapper, "connect", _counting_errors)
 
 
 def _on_connection_created(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
@@ -63,9 +63,8 @@ def uncounted(connection: BaseDatabaseWrapper) -> Iterator[None]:
         connection.execute_wrappers[:] = before
 
 
-def _count_connection_errors() -> None:
+def _counting_errors(connect: Callable[[BaseDatabaseWrapper], None]) -> Callable[[BaseDatabaseWrapper], None]:
     """Wrap `connect`: Django sends a signal for a connection that opened, but none for one that did not."""
-    connect = BaseDatabaseWrapper.connect
 
     @functools.wraps(connect)
     def counting_connect(self: BaseDatabaseWrapper) -> None:
@@ -77,8 +76,7 @@ def _count_connection_errors() -> None:
                 catalog.DB_CONNECTION_ERRORS.inc(self.alias, self.vendor)
             raise
 
-    counting_connect.__wrapped_by_django_ops__ = True  # type: ignore[attr-defined]
-    BaseDatabaseWrapper.connect = counting_connect  # type: ignore[method-assign]
+    return counting_connect
 
 
 def _counts_itself(connection: BaseDatabaseWrapper) -> bool:

@@ -11,6 +11,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from django_ops.exceptions import SlotError
 from django_ops.metrics import client, store
+from django_ops.patches import patch
 from django_ops.record import slot
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,9 @@ def install() -> None:
 
     Without a slot directory there is nothing to do. Claims no slot before a metric is used.
     """
-    if slot.directory() is not None and not issubclass(values.ValueClass, client.SlotValue):
-        values.MmapedDict = client.SlotFile  # type: ignore[attr-defined]
-        values.ValueClass = client.SlotValue
+    if slot.directory() is not None:
+        patch(values, "MmapedDict", lambda theirs: client.SlotFile)
+        patch(values, "ValueClass", lambda theirs: client.SlotValue)
 
 
 def client_files(where: Path) -> Iterator[Path]:

@@ -1,12 +1,14 @@
 import pickle
 import threading
 
+import django.core.cache
 import pytest
-from django.core.cache import caches
+from django.core.cache import CacheHandler, caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.locmem import LocMemCache
 from django_prometheus.cache.backends.locmem import LocMemCache as TheirLocMemCache
 
+from django_ops import patches
 from django_ops.metrics import caches as counted
 from tests.unit.metrics.observed import labels_of, look_ups, timed, value
 
@@ -208,14 +210,24 @@ def test_install__twice_counts_once():
 @pytest.fixture
 def not_installed(monkeypatch):
     """Django's caches as they were before anything was installed."""
-    original = caches.create_connection.__wrapped__
-    monkeypatch.setattr(caches, "create_connection", original)
+    for owner, name in ((CacheHandler, "create_connection"), (django.core.cache, "import_string")):
+        monkeypatch.setattr(owner, name, getattr(owner, name).__wrapped__)
+        monkeypatch.delattr(owner, patches.MARK)
 
 
 def test_install__counts_caches_that_are_open_already(not_installed, settings):
     settings.CACHES = {**settings.CACHES, "open": settings.CACHES["default"]}
     caches["open"].get("key")
     assert look_ups("open")[0] == 0.0
+    counted.install()
+    caches["open"].get("key")
+    assert look_ups("open")[0] == 1.0
+
+
+def test_install__counts_an_open_cache_that_others_have_patched(not_installed, settings):
+    settings.CACHES = {**settings.CACHES, "open": settings.CACHES["default"]}
+    cache = caches["open"]
+    cache.get = cache.get  # what Sentry and the debug toolbar do
     counted.install()
     caches["open"].get("key")
     assert look_ups("open")[0] == 1.0

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summ
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from django_ops import patches
 from django_ops.metrics import catalog, client, slots
 from django_ops.record import slot
 from tests.unit.metrics.observed import value
@@ -24,6 +25,7 @@ def registry(monkeypatch, slot_directory):
     """A place to define metrics in as a site does, in a process with a slot directory."""
     monkeypatch.setattr(values, "ValueClass", values.MutexValue)
     monkeypatch.setattr(values, "MmapedDict", values.MmapedDict)
+    monkeypatch.setattr(values, patches.MARK, (), raising=False)
     monkeypatch.setattr(client, "_has_complained", False)
     slots.install()
     yield CollectorRegistry()

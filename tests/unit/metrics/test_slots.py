@@ -3,6 +3,7 @@ import os
 import pytest
 from prometheus_client import values
 
+from django_ops import patches
 from django_ops.metrics import catalog, client, slots
 from django_ops.metrics import store as stores
 from django_ops.record import slot
@@ -102,6 +103,7 @@ def original(monkeypatch):
     """prometheus_client as it was before anything was installed."""
     monkeypatch.setattr(values, "ValueClass", values.MutexValue)
     monkeypatch.setattr(values, "MmapedDict", values.MmapedDict)
+    monkeypatch.setattr(values, patches.MARK, (), raising=False)
 
 
 def test_install__without_a_directory_changes_nothing(original):
