@@ -23,6 +23,7 @@ from django.conf import settings
 from django.utils.functional import empty
 from gunicorn import glogging
 
+from django_ops.exceptions import SlotError
 from django_ops.health import gunicorn_drain
 from django_ops.logs import logging_config, service
 from django_ops.metrics import slots
@@ -48,13 +49,20 @@ slot_directory.provide()  # before anything imports prometheus_client, which rea
 slots.install()
 
 
-def _become_master() -> None:
-    """Empty the slot directory of what an earlier server left, and mark this process as a server's master."""
+def _become_master(cfg: Any) -> None:
+    """Empty the slot directory of what an earlier server left, and mark this process as a server's master.
+
+    Raises RuntimeError, whose text gunicorn prints before it ends, where the workers could not write it.
+    """
     global _master_pid
     if _master_pid == os.getpid():
         return
     slot_directory.take_over()  # it may have become a daemon since
     _master_pid = os.getpid()
+    try:
+        slot_directory.hand_over(cfg.uid, cfg.gid)
+    except SlotError as error:
+        raise RuntimeError(str(error)) from error
     slot.be_main()
     where = slot.directory()
     if where is not None:
@@ -66,7 +74,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         """Configure logging as the site does. gunicorn calls this in the master: at start, and at each HUP."""
-        _become_master()  # here, as a preloaded application comes next
+        _become_master(cfg)  # here, as a preloaded application comes next
         super().setup(cfg)
         if cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json:
             return  # told how to log by its own settings
@@ -140,7 +148,7 @@ def _leaving_no_settings() -> Iterator[None]:
 
 def on_starting(server: Any) -> None:
     """Begin as a master where another logger than ours was chosen."""
-    _become_master()
+    _become_master(server.cfg)
 
 
 def when_ready(server: Any) -> None:

@@ -11,6 +11,7 @@ _MODULES = (
     "middleware",
     "logs",
     "metrics",
+    "owners",
     "proxies",
     "readiness",
     "passwords",

@@ -13,6 +13,7 @@ from django_ops.logs.handler import LineHandler
 from django_ops.logs.loss import dropped, on_drop
 from django_ops.logs.rotation import SECONDS_PER_DAY, OwnFile, open_own_file, prune, rotate_away
 from django_ops.record import slot
+from django_ops.record.owner import make_directory, whose
 
 __all__ = ["MEBIBYTE", "SlotFileHandler", "dropped", "on_drop", "problem_with"]
 
@@ -181,11 +182,12 @@ def problem_with(directory: str | Path) -> str | None:
     path = Path(directory)
     probe = path / f".writable-{os.getpid()}"
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_directory(path)
         probe.touch()
         probe.unlink()
     except OSError as error:
-        return f"{path} cannot be written: {error.strerror or error}"
+        owned = whose(path) if isinstance(error, PermissionError) else ""
+        return f"{path} cannot be written: {error.strerror or error}{owned}"
     return None
 
 

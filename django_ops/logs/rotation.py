@@ -13,6 +13,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from django_ops.record import owner
+
 ENDING = ".jsonl"
 SECONDS_PER_DAY = 86_400
 
@@ -51,15 +53,23 @@ class OwnFile(NamedTuple):
 
 
 def open_own_file(directory: Path, name: str, slot: str) -> OwnFile:
-    """Open `<name>.<slot>.jsonl` for appending, or `<name>.<slot>-2.jsonl` and so on when another process has it.
+    """Open `<name>.<slot>.jsonl` for appending, or `<name>.<slot>-2.jsonl` and so on when it is somebody else's.
+
+    That is a file that another process has locked, or that another user made and this one may not open.
 
     Raises OSError.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    owner.make_directory(directory)
     number = 1
     while number < _MOST_NUMBERS:
         path = directory / f"{name}.{slot}{'' if number == 1 else f'-{number}'}{ENDING}"
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, _MODE)
+        try:
+            descriptor = owner.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY, _MODE)
+        except PermissionError as error:
+            if not owner.is_of_another(path, error):
+                raise
+            number += 1
+            continue
         try:
             own = _take(descriptor, path)
         except BlockingIOError:

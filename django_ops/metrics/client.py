@@ -20,7 +20,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from django_ops.exceptions import SlotError
 from django_ops.metrics import catalog, layout, store
-from django_ops.record import slot
+from django_ops.record import owner, slot
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ class SlotFile(MmapedDict):
 
 
 def _prepare(path: Path) -> None:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    file = owner.open_file(path, os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(file).st_size
         if size and not is_readable(path):

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from django_ops.exceptions import SlotError
 from django_ops.metrics import layout
 from django_ops.metrics.layout import Key
-from django_ops.record import process, slot
+from django_ops.record import owner, process, slot
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Store:
             os.close(self._file)
 
     def _open(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._file = owner.open_file(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         size = os.fstat(self._file).st_size
         data = os.pread(self._file, size, 0)
         entries = list(layout.vectors(data))

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from django_ops.exceptions import SlotError
+from django_ops.record import owner
 
 #: Shared with prometheus_client, whose own files lie in the same directory.
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -113,7 +114,7 @@ def release(slot: str) -> None:
 def unless_held(where: Path, slot: str) -> Iterator[bool]:
     """Yield whether no living process holds `slot`; none can take it within the block.
 
-    Raises OSError when its lock cannot be opened.
+    What is another user's counts as held. Raises OSError when its lock cannot be opened.
     """
     lock_file = where / f"slot-{slot}.lock"
     if not lock_file.exists():  # nobody ever held it
@@ -169,7 +170,7 @@ def _lowest_free(where: Path) -> tuple[str, int]:
 
 def _first_free(where: Path, labels: Iterable[str]) -> tuple[str, int]:
     try:
-        where.mkdir(parents=True, exist_ok=True)
+        owner.make_directory(where)
         for name in labels:
             descriptor = _try_lock(where / f"slot-{name}.lock")
             if descriptor is not None:
@@ -183,7 +184,13 @@ def _first_free(where: Path, labels: Iterable[str]) -> tuple[str, int]:
 
 
 def _try_lock(path: Path) -> int | None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Return the lock's descriptor, or None where another process holds it or another user owns it."""
+    try:
+        descriptor = owner.open_file(path, os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except PermissionError as error:
+        if owner.is_of_another(path, error):
+            return None
+        raise
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -7,7 +7,8 @@ import os
 import shutil
 import tempfile
 
-from django_ops.record import slot
+from django_ops.exceptions import SlotError
+from django_ops.record import owner, slot
 
 #: Names the directory that a server made for itself: another server that inherits the environment makes another.
 OWN_VARIABLE = "DJANGO_OPS_OWN_SLOTS"
@@ -22,12 +23,36 @@ def provide() -> None:
     """
     global _owner_pid
     given = os.environ.get(slot.DIRECTORY_VARIABLE)
-    if _owner_pid or (given and given != os.environ.get(OWN_VARIABLE)):
+    if given and given != os.environ.get(OWN_VARIABLE):
+        return
+    if _owner_pid and os.access(given or "", os.W_OK | os.X_OK):  # else root made it, before it became another user
         return
     made = tempfile.mkdtemp(prefix="django-ops-")
     os.environ[slot.DIRECTORY_VARIABLE] = os.environ[OWN_VARIABLE] = made
     _owner_pid = os.getpid()
     atexit.register(remove)
+
+
+def hand_over(uid: int, gid: int) -> None:
+    """Give what root makes in this process, and the directory, to the user that its children will run as.
+
+    Raises SlotError where the environment names a directory which that user cannot write.
+    """
+    if os.geteuid() != 0 or uid == 0:
+        return
+    owner.hand_over(uid, gid)
+    where = slot.directory()
+    if where is None:
+        return
+    if _owner_pid:
+        os.chown(where, uid, gid)
+        return
+    owner.make_directory(where)
+    if not owner.may_write(where, uid, gid):
+        raise SlotError(
+            f"{slot.DIRECTORY_VARIABLE} names {where}, which {owner.name_of(uid)} cannot write, and the workers run as"
+            f" this user. Give the directory to it (chown {owner.name_of(uid)} {where}), or unset the variable."
+        )
 
 
 def take_over() -> None:

@@ -20,6 +20,9 @@ from django_ops.record import slot, slot_directory
 with patch.dict(os.environ, {slot.DIRECTORY_VARIABLE: "given"}), patch("django_ops.metrics.slots.install"):
     ours = importlib.import_module("django_ops.gunicorn")
 
+#: A server as its first hook gets it.
+STARTING = SimpleNamespace(cfg=Config())
+
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch):
@@ -76,34 +79,34 @@ def test_directory__is_removed_by_the_daemon_that_the_master_became(monkeypatch)
     slot_directory.provide()
     made = os.environ[slot.DIRECTORY_VARIABLE]
     monkeypatch.setattr(slot_directory, "_owner_pid", -1)  # as after a fork
-    ours.on_starting(None)
+    ours.on_starting(STARTING)
     slot_directory.remove()
     assert not os.path.exists(made)
 
 
 def test_start__makes_a_master(directory):
-    ours.on_starting(None)
+    ours.on_starting(STARTING)
     assert slot.label() == slot.MAIN
 
 
 def test_start__removes_what_an_earlier_server_left(directory):
     (directory / "counter_0.db").write_bytes(b"old")
     (directory / "metrics-0.cells").write_bytes(b"old")
-    ours.on_starting(None)
+    ours.on_starting(STARTING)
     assert not list(directory.glob("*.db")) + list(directory.glob("*.cells"))
 
 
 def test_start__twice_is_once(directory):
-    ours.on_starting(None)
+    ours.on_starting(STARTING)
     (directory / "counter_0.db").write_bytes(b"new")
-    ours.on_starting(None)
+    ours.on_starting(STARTING)
     assert (directory / "counter_0.db").exists()
 
 
 def test_start__in_a_directory_that_is_none_raises_nothing(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(slot.DIRECTORY_VARIABLE, str(tmp_path / "file"))
-    ours.on_starting(None)
+    ours.on_starting(STARTING)
 
 
 def test_slots__are_handed_out_and_taken_back(directory, server):
@@ -216,12 +219,12 @@ def ended_by(number):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 def test_signal__ends_a_worker_just_forked(directory, number):
-    ours.on_starting(None)
+    ours.on_starting(STARTING)
     assert ended_by(number) == -number
 
 
 def test_signal__of_what_a_worker_forks_is_its_own_affair(monkeypatch, directory):
-    ours.on_starting(None)
+    ours.on_starting(STARTING)
     monkeypatch.setattr(ours, "_master_pid", -1)
     assert ended_by(signal.SIGTERM) == 0
 

@@ -5,6 +5,8 @@ import os
 import pytest
 
 from django_ops.record import slot, slot_directory
+from tests.programs import require_root
+from tests.users import as_another, directory_of_another
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +74,14 @@ def test_take_over__removes_what_the_first_process_made(monkeypatch):
 def test_take_over__of_nothing_owns_nothing():
     slot_directory.take_over()
     assert slot_directory._owner_pid == 0
+
+
+def test_directory__of_root_is_made_anew_for_the_user_that_it_becomes(monkeypatch):
+    """`celery worker --uid`: the application is loaded before."""
+    require_root()
+    monkeypatch.setattr(slot_directory.tempfile, "tempdir", None)
+    with directory_of_another() as directory:
+        monkeypatch.setattr(slot_directory.tempfile, "tempdir", str(directory))
+        before = made()
+        assert as_another(lambda: os.access(made(), os.W_OK))
+        assert made() == before

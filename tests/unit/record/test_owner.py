@@ -1,0 +1,103 @@
+"""What one user made, and another finds: root first, the site's user afterwards."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from django_ops.exceptions import SlotError
+from django_ops.logs.files import problem_with
+from django_ops.logs.rotation import open_own_file
+from django_ops.metrics import slots
+from django_ops.metrics.store import file_of
+from django_ops.record import owner, slot
+from tests.programs import require_root
+from tests.users import GID, UID, as_another, directory_of_another, make_foreign
+
+pytestmark = pytest.mark.usefixtures("just_started")
+
+
+@pytest.fixture
+def theirs(monkeypatch):
+    """A directory of the other user, which is the slot directory too."""
+    with directory_of_another() as directory:
+        monkeypatch.setenv(slot.DIRECTORY_VARIABLE, str(directory))
+        yield directory
+
+
+def owner_of(path: Path) -> tuple[int, int]:
+    return path.stat().st_uid, path.stat().st_gid
+
+
+def test_slot__of_another_user_is_taken(theirs):
+    make_foreign(theirs / "slot-0.lock")
+    assert as_another(slot.label) == "1"
+
+
+def test_slot__in_a_directory_that_cannot_be_written_is_refused(theirs):
+    make_foreign(theirs / "slot-0.lock")
+    theirs.chmod(0o500)
+
+    def claim() -> str:
+        with pytest.raises(SlotError, match="Permission denied"):
+            slot.label()
+        return "refused"
+
+    assert as_another(claim) == "refused"
+
+
+def test_wipe__leaves_what_is_another_users_and_removes_the_rest(theirs):
+    make_foreign(theirs / "slot-0.lock")
+    make_foreign(file_of(theirs, "0"))
+    file_of(theirs, "1").touch()
+    as_another(lambda: (slot.be_main(), slots.wipe(theirs)))
+    assert sorted(path.name for path in theirs.glob("*-?.*")) == ["metrics-0.cells", "slot-0.lock"]
+
+
+def test_log_file__of_another_user_is_taken(theirs):
+    make_foreign(theirs / "shop.0.jsonl")
+    assert as_another(lambda: open_own_file(theirs, "shop", "0").path.name) == "shop.0-2.jsonl"
+
+
+def test_log_file__in_a_directory_that_cannot_be_written_is_refused(theirs):
+    make_foreign(theirs / "shop.0.jsonl")
+    theirs.chmod(0o500)
+
+    def open_it() -> str:
+        with pytest.raises(PermissionError) as refused:
+            open_own_file(theirs, "shop", "0")
+        return Path(refused.value.filename).name
+
+    assert as_another(open_it) == "shop.0-2.jsonl"
+
+
+def test_root__makes_files_for_the_owner_of_the_directory(theirs):
+    require_root()
+    os.close(open_own_file(theirs / "log", "shop", "0").descriptor)
+    slot.label()
+    made = {path.name: owner_of(path) for path in theirs.rglob("*")}
+    assert made == dict.fromkeys(("log", "shop.0.jsonl", "slot-0.lock"), (UID, GID))
+
+
+def test_root__gives_away_only_what_it_made(theirs):
+    require_root()
+    file = theirs / "shop.0.jsonl"
+    make_foreign(file)
+    os.close(open_own_file(theirs, "shop", "0").descriptor)
+    assert owner_of(file) == (0, 0)
+
+
+def test_root__hands_over_to_a_user_wherever_the_file_lies(tmp_path, monkeypatch):
+    require_root()
+    monkeypatch.setattr(owner, "_heir", None)
+    owner.hand_over(UID, GID)
+    os.close(open_own_file(tmp_path / "log", "shop", "0").descriptor)
+    assert owner_of(tmp_path / "log") == owner_of(tmp_path / "log" / "shop.0.jsonl") == (UID, GID)
+
+
+def test_problem__names_the_owner_of_the_directory(theirs):
+    require_root()
+    os.chown(theirs, 0, 0)
+    theirs.chmod(0o755)
+    told = as_another(lambda: problem_with(theirs / "log"))
+    assert told == f"{theirs}/log cannot be written: Permission denied ({theirs} belongs to root)"
