@@ -7,9 +7,12 @@ import os
 import threading
 from time import monotonic
 
-from django.db import connections
+from django.apps import apps
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.backends.dummy.base import DatabaseWrapper as DummyDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.migration import Migration
 
 from django_ops.conf import conf
 from django_ops.metrics import catalog
@@ -44,6 +47,21 @@ def refresh() -> None:
     thread.join(PATIENCE_SECONDS)
 
 
+def waiting(executor: MigrationExecutor) -> list[Migration]:
+    """Return the migrations that wait to be applied to a database, of those apps that a router lets into it."""
+    alias = executor.connection.alias
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    allowed = {label: _is_let_in(alias, label) for label in {migration.app_label for migration, _ in plan}}
+    return [migration for migration, _ in plan if allowed[migration.app_label]]
+
+
+def _is_let_in(alias: str, label: str) -> bool:
+    models = list(apps.get_app_config(label).get_models(include_auto_created=True))
+    if not models:
+        return bool(router.allow_migrate(alias, label))
+    return any(router.allow_migrate_model(alias, model) for model in models)
+
+
 def look_up() -> None:
     """Set the gauges of every database, and close the connections that this thread opened for it."""
     for alias in connections:
@@ -53,9 +71,11 @@ def look_up() -> None:
         try:
             with uncounted(connection):  # a scrape is not counted itself: not as statements either
                 executor = MigrationExecutor(connection)
-                plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-            catalog.MIGRATIONS_UNAPPLIED.set(len(plan), alias)
-            catalog.MIGRATIONS_APPLIED.set(len(executor.loader.applied_migrations), alias)
+                applied, unapplied = executor.loader.applied_migrations, waiting(executor)
+            # a second database that nobody ever migrated is somebody else's, unless a router says that it is ours
+            if alias == DEFAULT_DB_ALIAS or applied or (settings.DATABASE_ROUTERS and unapplied):
+                catalog.MIGRATIONS_UNAPPLIED.set(len(unapplied), alias)
+                catalog.MIGRATIONS_APPLIED.set(len(applied), alias)
         except Exception as error:  # a database that is down, or a graph of migrations that is broken
             logger.warning("the migrations of the database %s could not be looked up: %s", alias, error)
         finally:

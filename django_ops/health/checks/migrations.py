@@ -10,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from django_ops.exceptions import ImproperlyConfiguredError, NotReadyError
 from django_ops.health.check import Check
+from django_ops.metrics.migrations import waiting
 
 #: For how long "everything is applied" is believed; a migration that waits is looked for at each check.
 BELIEVED_SECONDS = 60.0
@@ -30,12 +31,11 @@ def require_applied(alias: str) -> None:
     if monotonic() < _believed_until.get(alias, 0.0):
         return
     # of this thread, which closes it when the check has ended
-    executor = MigrationExecutor(connections[alias])
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        first = plan[0][0]
+    unapplied = waiting(MigrationExecutor(connections[alias]))
+    if unapplied:
+        first = unapplied[0]
         raise NotReadyError(
-            f"{len(plan)} migrations wait to be applied to {alias}, the first is {first.app_label}.{first.name}:"
+            f"{len(unapplied)} migrations wait to be applied to {alias}, the first is {first.app_label}.{first.name}:"
             " run `manage.py migrate`"
         )
     _believed_until[alias] = monotonic() + BELIEVED_SECONDS

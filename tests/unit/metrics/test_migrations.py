@@ -6,6 +6,8 @@ from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
+from django_ops.exceptions import NotReadyError
+from django_ops.health.checks.migrations import _believed_until, require_applied
 from django_ops.metrics import catalog, merge, migrations
 from django_ops.metrics import store as stores
 from tests.unit.metrics.observed import value
@@ -44,6 +46,57 @@ def test_look_up__counts_what_waits():
     finally:
         recorder.record_applied("sessions", "0001_initial")
     assert value(UNAPPLIED, connection="default") == 1.0
+
+
+class Sessions:
+    """A router that lets the tables of sessions, and nothing else, into the second database."""
+
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        return app_label == "sessions" if db == "second" else None
+
+
+class Nothing:
+    """A router that lets nothing into the second database."""
+
+    def allow_migrate(self, db, app_label, model_name=None, **hints):
+        return False if db == "second" else None
+
+
+@pytest.fixture
+def second(monkeypatch, tmp_path, django_db_blocker):
+    """A second database, which is empty."""
+    like = {**connections.settings["default"], "NAME": str(tmp_path / "second.sqlite3")}
+    monkeypatch.setitem(connections.settings, "second", like)
+    with django_db_blocker.unblock():
+        yield connections["second"]
+        connections["second"].close()
+    del connections["second"]
+
+
+@pytest.mark.parametrize(
+    ("routers", "unapplied"), [([Nothing()], None), ([Sessions()], 1.0), ([], None)], ids=["nothing", "one app", "none"]
+)
+def test_look_up__counts_what_this_project_migrates(second, settings, routers, unapplied):
+    settings.DATABASE_ROUTERS = routers
+    migrations.look_up()
+    assert value(UNAPPLIED, connection="second") == unapplied
+
+
+def test_look_up__counts_a_database_that_was_migrated_without_a_router(second):
+    recorder = MigrationRecorder(second)
+    recorder.record_applied("sessions", "0001_initial")
+    migrations.look_up()
+    assert value(APPLIED, connection="second") == 1.0
+    assert value(UNAPPLIED, connection="second") > 0.0
+
+
+def test_readiness__waits_for_nothing_that_no_router_lets_in(second, settings):
+    settings.DATABASE_ROUTERS = [Nothing()]
+    require_applied("second")
+    settings.DATABASE_ROUTERS = [Sessions()]
+    _believed_until.clear()
+    with pytest.raises(NotReadyError, match=r"^1 migrations wait"):
+        require_applied("second")
 
 
 @pytest.mark.django_db(transaction=True)
