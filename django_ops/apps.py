@@ -22,14 +22,13 @@ class OpsConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks, and begin to count databases, caches and models."""
         from django_ops import checks, logs
-        from django_ops.conf import conf
+        from django_ops.conf import Configuration
         from django_ops.metrics import caches, catalog, database, models
         from django_ops.record import redaction
 
         checks.register_all()
-        redaction.configure(conf.OPS_LOG_HIDDEN_KEYS)
+        redaction.configure(Configuration.OPS_LOG_HIDDEN_KEYS.required())
         logs.on_drop(lambda reason, count: catalog.LOG_RECORDS_DROPPED.inc(reason, amount=count))
         database.install()
         caches.install()
-        if conf.OPS_METRICS_MODELS:
-            models.install()
+        models.install()

@@ -48,6 +48,19 @@ class Setting(Generic[T]):
         value: T = getattr(settings, self.name, self.default)
         return value
 
+    def usable(self) -> T:
+        """Return the value, or the default where `manage.py check` would complain: nothing breaks on being measured."""
+        value: T = getattr(settings, self.name, self.default)
+        return value if self.problem(value) is None else self.default
+
+    def required(self) -> T:
+        """Return the value. Raises ImproperlyConfiguredError, which names the setting, where it cannot be used."""
+        value: T = getattr(settings, self.name, self.default)
+        problem = self.problem(value)
+        if problem is not None:
+            raise ImproperlyConfiguredError(f"{self.name} {problem}")
+        return value
+
     def problem(self, value: object) -> str | None:
         """Say what is wrong with `value` ("must be …, not …"), or return None."""
         return self.kind(value)

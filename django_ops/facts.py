@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.functional import SimpleLazyObject, empty
 
-from django_ops.conf import conf
+from django_ops.conf import Configuration
 from django_ops.guard.trust import Networks, client_address
 from django_ops.record import telemetry
 from django_ops.record.identity import Identity, accept_identity, new_identity
@@ -32,8 +32,8 @@ class Rules:
     """What the settings say about requests, read once when the middleware is loaded."""
 
     def __init__(self) -> None:
-        self.proxies = Networks(conf.OPS_TRUSTED_PROXIES)
-        self.query_keys = frozenset(conf.OPS_LOG_QUERY_KEYS)
+        self.proxies = Networks(Configuration.OPS_TRUSTED_PROXIES.required())
+        self.query_keys = frozenset(Configuration.OPS_LOG_QUERY_KEYS.usable())
         self._scheme_header, self._secure_value = _header_of_scheme()
         # a client sends many requests; bounded, as clients may be many, and hostile
         self._remembered_client = lru_cache(maxsize=1024)(partial(client_address, proxies=self.proxies))

@@ -19,7 +19,7 @@ from celery.utils.time import maybe_iso8601, maybe_make_aware
 from django_ops import logs
 from django_ops.celery.headers import read_identity, read_queue_ns
 from django_ops.metrics import observe
-from django_ops.metrics.catalog import RECORDS_LOST, TASKS_IN_PROGRESS
+from django_ops.metrics.lost import hand_to
 from django_ops.record import telemetry
 from django_ops.record.context import Context, current
 from django_ops.record.identity import Identity, new_identity
@@ -81,7 +81,7 @@ def _on_prerun(task_id: str, task: Any, **kwargs: Any) -> None:
     run = Run(task_id, Context(_identity(task.request)))
     _latest.set(run)
     current.set(run.context)
-    TASKS_IN_PROGRESS.inc()
+    hand_to("metrics", observe.count_running_tasks, 1)
 
 
 def _identity(request: Any) -> Identity:
@@ -123,7 +123,7 @@ def _close(run: Run) -> None:
     if run.around is not None and run.around.is_open:
         _latest.set(run.around)
     run.around = run.handled = run.outer = None  # the last run is remembered; what it was within need not be
-    TASKS_IN_PROGRESS.inc(amount=-1.0)
+    hand_to("metrics", observe.count_running_tasks, -1)
 
 
 def conclude(
@@ -210,9 +210,5 @@ def eta_of(task: Any, request: Any) -> datetime | None:
 def tell(record: TaskRecord, counted_as: str | None = None) -> None:
     """Hand a finished run to both sinks; the task must not suffer from its own measuring."""
     counted = record if counted_as is None else record._replace(name=counted_as)
-    for sink, take, told in (("metrics", observe.observe_task, counted), ("logs", logs.emit_task, record)):
-        try:
-            take(told)
-        except Exception as error:
-            RECORDS_LOST.inc(sink)
-            print(f"django-ops: a task's record was lost in {sink}: {error!r}", file=sys.stderr)  # noqa: T201
+    hand_to("metrics", observe.observe_task, counted)
+    hand_to("logs", logs.emit_task, record)

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import ClassVar
 
-from django_ops.conf import LATENCY_BUCKETS_SECONDS, Configuration, conf
+from django_ops.conf import LATENCY_BUCKETS_SECONDS, Configuration
 from django_ops.metrics import store as stores
 from django_ops.metrics.store import Store
 
@@ -51,7 +51,7 @@ class Family:
     def _folded(self, store: Store, values: tuple[str, ...]) -> list[str]:
         if len(values) != len(self.labels):
             raise ValueError(f"{self.name} takes the labels {self.labels}, not {values}")
-        limit = conf.OPS_METRICS_LABEL_LIMIT
+        limit = Configuration.OPS_METRICS_LABEL_LIMIT.usable()
         folded = []
         for position, value in enumerate(values):
             value = clean(value)
@@ -172,9 +172,7 @@ def on_fold(metric: str, label: str) -> None:
 
 def read_latency_bounds() -> None:
     """Give the latency histograms the bounds that the settings name, or the default where those are unusable."""
-    bounds = conf.OPS_METRICS_LATENCY_BUCKETS
-    if Configuration.OPS_METRICS_LATENCY_BUCKETS.problem(bounds) is not None:
-        bounds = LATENCY_BUCKETS_SECONDS  # `manage.py check` tells what is wrong with them
+    bounds = Configuration.OPS_METRICS_LATENCY_BUCKETS.usable()
     stores.latency_bounds = tuple(float(bound) for bound in bounds)
     for family in registry.values():
         if isinstance(family, Histogram) and family.has_latency_bounds:

@@ -1,10 +1,12 @@
-"""Says that a finished request or task could not be told to a sink: it must not suffer from its own measuring."""
+"""Hands what was measured to a sink, and says what could not be told: nobody must suffer from being measured."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 from django_ops.metrics.catalog import RECORDS_LOST
 
@@ -12,6 +14,14 @@ from django_ops.metrics.catalog import RECORDS_LOST
 COMPLAINT_SECONDS = 60.0
 
 _complained_at = float("-inf")
+
+
+def hand_to(sink: str, take: Callable[..., object], *arguments: Any) -> None:
+    """Hand a record or a count to "metrics" or "logs". Raises nothing: it is lost, and `record_lost` says so."""
+    try:
+        take(*arguments)
+    except Exception as error:
+        record_lost(sink, error)
 
 
 def record_lost(sink: str, error: Exception) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
+from django.core.signals import setting_changed
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_save
 
-from django_ops.conf import conf
+from django_ops.conf import Configuration
 from django_ops.metrics import catalog
 
 _UID = "django_ops.metrics.models"
@@ -23,7 +24,8 @@ _connected: set[type[Model]] = set()
 
 
 def install() -> None:
-    """Count what the ORM's `save` and `delete` do to the named models from now on."""
+    """Count what the ORM's `save` and `delete` do to the named models from now on, and whenever others are named."""
+    setting_changed.connect(_on_setting_changed, dispatch_uid=_UID)
     for model in _named_models():
         post_save.connect(_on_save, sender=model, dispatch_uid=_UID)
         post_delete.connect(_on_delete, sender=model, dispatch_uid=_UID)
@@ -38,9 +40,15 @@ def uninstall() -> None:
     _connected.clear()
 
 
+def _on_setting_changed(*, setting: str, **kwargs: Any) -> None:
+    if setting == "OPS_METRICS_MODELS":
+        uninstall()
+        install()
+
+
 def _named_models() -> Iterator[type[Model]]:
     """Yield the models that the setting names, and the proxies of theirs: those save to the same table."""
-    names = {name.lower() for name in conf.OPS_METRICS_MODELS}
+    names = {name.lower() for name in Configuration.OPS_METRICS_MODELS.usable()}
     for model in apps.get_models():
         if ("*" in names or _label(model) in names) and not _counts_itself(model):
             yield model

@@ -142,6 +142,11 @@ def _observe_rare(record: RequestRecord) -> None:
         catalog.EXCEPTIONS_BY_VIEW.inc(view)
 
 
+def count_running_tasks(change: int) -> None:
+    """Count tasks that begin, or with a negative number those that end."""
+    catalog.TASKS_IN_PROGRESS.inc(amount=change)
+
+
 def observe_task(record: TaskRecord) -> None:
     """Count a finished run of a task."""
     catalog.TASKS.inc(record.name, record.outcome)

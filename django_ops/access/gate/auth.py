@@ -24,6 +24,7 @@ from django_ops.conf import conf
 from django_ops.exceptions import ImproperlyConfiguredError
 from django_ops.guard.trust import client_address, networks_of
 from django_ops.metrics import catalog
+from django_ops.metrics.lost import hand_to
 
 logger = logging.getLogger("django_ops.access.gate")
 
@@ -78,7 +79,7 @@ def judge(request: HttpRequest, service: Service) -> Decision:
 
 def note(request: HttpRequest, service: Service, person: Person | None, decision: Decision) -> None:
     """Count a decision, and log it if it is a refusal of somebody."""
-    catalog.GATE_DECISIONS.inc(service.name, decision.reason.value)
+    hand_to("metrics", catalog.GATE_DECISIONS.inc, service.name, decision.reason.value)
     if decision.status == 403:
         logger.warning(
             "The gate to %s is shut: %s.",

@@ -15,6 +15,7 @@ from django_ops.access.gate.registry import Service
 from django_ops.exceptions import OpsError
 from django_ops.extras import require
 from django_ops.metrics import catalog
+from django_ops.metrics.lost import hand_to
 
 if TYPE_CHECKING:
     import aiohttp
@@ -52,7 +53,7 @@ class UpstreamError(OpsError):
 
     def report(self) -> None:
         """Log and count it, where it is the UI's fault."""
-        catalog.GATE_UPSTREAM_ERRORS.inc(self.service.name, self.kind)
+        hand_to("metrics", catalog.GATE_UPSTREAM_ERRORS.inc, self.service.name, self.kind)
         logger.warning("%s", self, extra={"gate_service": self.service.name, "gate_error": self.kind})
 
 

@@ -18,6 +18,7 @@ from django_ops.access.gate.proxy_relay import ABNORMAL, GATE, POLICY, Ending, R
 from django_ops.access.gate.registry import Service, services
 from django_ops.conf import conf
 from django_ops.metrics import catalog
+from django_ops.metrics.lost import hand_to
 
 logger = logging.getLogger("django_ops.access.gate")
 
@@ -45,14 +46,18 @@ async def serve(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         return
     started_at = time.monotonic()
     relay = Relay(receive, send, upstream, entry.service.max_body_bytes)
-    catalog.GATE_WEBSOCKETS.inc(entry.service.name)
+    hand_to("metrics", _count, entry.service, 1)
     ending = Ending(GATE, ABNORMAL)
     try:
         with watch(entry, lambda: relay.end(Ending(GATE, POLICY, "access has ended"))):
             ending = await relay.run()
     finally:
-        catalog.GATE_WEBSOCKETS.inc(entry.service.name, amount=-1.0)
+        hand_to("metrics", _count, entry.service, -1)
         _tell(entry, ending, time.monotonic() - started_at)
+
+
+def _count(service: Service, change: int) -> None:
+    catalog.GATE_WEBSOCKETS.inc(service.name, amount=change)
 
 
 async def _judge(scope: dict[str, Any]) -> tuple[int, Entry | None, str]:

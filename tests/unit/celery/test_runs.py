@@ -13,6 +13,7 @@ from django.db import connection
 
 from django_ops.celery import runs
 from django_ops.celery.headers import write
+from django_ops.metrics import lost
 from django_ops.metrics.catalog import FAMILIES
 from django_ops.metrics.exposition import merged_vectors
 from django_ops.record.context import Context, current
@@ -377,6 +378,7 @@ def test_tell__does_not_let_the_task_suffer(app: Celery, monkeypatch: pytest.Mon
 def test_tell__counts_a_record_that_the_log_lost(
     app: Celery, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(lost, "_complained_at", float("-inf"))
     monkeypatch.setattr(runs.logs, "emit_task", raising_any(RuntimeError("disk on fire")))
     before = value("django_ops_records_lost_total", "logs")
     run(task_of(app, lambda: None))

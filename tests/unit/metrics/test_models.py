@@ -2,6 +2,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.db.models.signals import post_delete
+from django.test import override_settings
 from django_prometheus.models import ExportModelOperationsMixin
 
 from django_ops.metrics import models
@@ -49,6 +50,14 @@ def test_name__may_be_written_in_any_case(count, name):
     count(name)
     Group.objects.create(name="a")
     assert value("django_model_inserts_total", model="auth.group") == 1.0
+
+
+@pytest.mark.django_db
+def test_names__can_be_overridden():
+    with override_settings(OPS_METRICS_MODELS=["auth.Group"]):
+        Group.objects.create(name="a")
+    Group.objects.create(name="b")
+    assert counted("auth.group") == (1.0, None, None)
 
 
 @pytest.mark.django_db
