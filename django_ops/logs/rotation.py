@@ -130,7 +130,7 @@ def prune(directory: Path, name: str, backup_count: int | None, backup_days: flo
     Files that a process holds stay, and so does what is not of the family. Returns how many were deleted.
     """
     pattern = re.compile(
-        rf"{re.escape(name)}\.(?P<slot>(?:\d+|main\d*|unknown)(?:-\d+)?)(?:\.(?P<stamp>\d{{8}}T\d{{12}}Z)(?:-(?P<number>\d+))?)?"
+        rf"{re.escape(name)}\.(?P<slot>(?:\d+|(?:main|command)\d*|unknown)(?:-\d+)?)(?:\.(?P<stamp>\d{{8}}T\d{{12}}Z)(?:-(?P<number>\d+))?)?"
         rf"{re.escape(ENDING)}"
     )
     deleted = 0

@@ -17,6 +17,7 @@ from time import monotonic, sleep
 
 from django_ops.exceptions import SlotError
 from django_ops.record import owner
+from django_ops.record.command import serves
 
 #: Shared with prometheus_client, whose own files lie in the same directory.
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -24,6 +25,13 @@ DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 #: What a server's master process is called: it answers no request and takes no number. Where several
 #: servers share a directory, the later ones are "main2", "main3", ...
 MAIN = "main"
+
+#: What a management command is called, "command2" where several run at once. It must not take a number: root, or
+#: whoever else runs it for a moment, would leave files under that number to the next worker.
+COMMAND = "command"
+
+#: Asked while Django is set up, as later another thread may claim the slot.
+_serves = serves()
 
 _HIGHEST = 9999
 
@@ -46,7 +54,7 @@ def directory() -> Path | None:
 
 
 def label() -> str:
-    """Return this process's slot ("0", "1", ... or "main"), claiming the lowest free one at first use.
+    """Return this process's slot ("0", "1", ..., "main" or "command"), claiming the lowest free one at first use.
 
     Raises SlotError when the slot directory cannot be used.
     """
@@ -69,7 +77,7 @@ def be_main() -> None:
             release(before)
         if where is not None:
             try:
-                _label, descriptor = _first_free(where, (MAIN, *(f"{MAIN}{number}" for number in range(2, 100))))
+                _label, descriptor = _first_free(where, _like(MAIN))
                 _held[_label] = descriptor
             except SlotError:
                 pass
@@ -143,11 +151,16 @@ def _claim() -> str:
     global _label
     where = directory()
     if where is None:
-        _label = "0"
+        _label = "0" if _serves else COMMAND
     else:
-        _label, descriptor = _lowest_free(where)
+        _label, descriptor = _lowest_free(where) if _serves else _first_free(where, _like(COMMAND))
         _held[_label] = descriptor
     return _label
+
+
+def _like(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}{number}" for number in range(2, 100))
 
 
 def _lowest_free_after_births(where: Path) -> tuple[str, int]:

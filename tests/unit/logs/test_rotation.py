@@ -207,7 +207,7 @@ def test_prune__age(tmp_path):
 
 
 def test_prune__file_of_a_slot_that_no_longer_lives(tmp_path):
-    touch(tmp_path, "shop.7.jsonl", "shop.main2.jsonl", days_ago=20)
+    touch(tmp_path, "shop.7.jsonl", "shop.main2.jsonl", "shop.command.jsonl", days_ago=20)
     prune(tmp_path, "shop", None, 14, NOW)
     assert names(tmp_path) == []
 
