@@ -74,6 +74,7 @@ class OpsMiddleware:
             (conf.OPS_READYZ_PATH, health.areadyz),
             (conf.OPS_METRICS_PATH, sync_to_async(metrics.answer, thread_sensitive=False)),
         )
+        # None where nobody asks: a request-target may begin with anything, not only with a slash
         self.gate_path: str | None = conf.OPS_GATE_AUTH_PATH if conf.OPS_GATE_MODE == "nginx" else None
 
     def __call__(self, request: HttpRequest) -> Any:

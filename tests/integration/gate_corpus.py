@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.integration.gate_corpus_case import Case, get, request
+from tests.integration.gate_corpus_targets import targets
 from tests.integration.gate_corpus_wire import smuggling, surroundings
 
 # Paths: spellings of a UI's place that one server may read as inside and another one as outside -----------------------
@@ -240,4 +241,6 @@ def _changes() -> Iterator[Case]:
     )
 
 
-CORPUS: tuple[Case, ...] = (*_paths(), *_headers(), *_sessions(), *_changes(), *smuggling(), *surroundings())
+CORPUS: tuple[Case, ...] = (
+    *_paths(), *targets(), *_headers(), *_sessions(), *_changes(), *smuggling(), *surroundings()
+)  # fmt: skip

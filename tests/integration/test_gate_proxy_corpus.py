@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +23,9 @@ READ_BY_H11 = {
     "smuggling, GET: a chunk's size that overflows",
     "smuggling, POST: a chunk's size that overflows",
 }
+
+#: uvicorn's own answer to what its parser does not take: nobody else hears of it.
+BY_THE_SERVER = b"Invalid HTTP request received."
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,25 @@ def test_corpus__reaches_what_is_open(with_httptools):
             with_httptools.send(case.request.replace("{session}", with_httptools.sessions[case.by]).encode("latin-1"))
             reached |= set(with_httptools.taken())
     assert reached == {"flower", "grafana"}
+
+
+def counted(gate: ProxyGate) -> int:
+    """Return how many requests the site has counted."""
+    text = gate.ask("/metrics").body.decode()
+    series = re.findall(r"^django_http_requests_total_by_method_total\S* (\S+)$", text, re.MULTILINE)
+    return int(sum(map(float, series)))
+
+
+@pytest.mark.parametrize("parser", ["httptools", "h11"])
+def test_target_that_is_no_path__is_counted(request, parser):
+    gate = request.getfixturevalue(f"with_{parser}")
+    uncounted = []
+    for case in [case for case in CORPUS if case.name.startswith("target")]:
+        before = counted(gate)
+        answer = gate.send(case.request.replace("{session}", gate.sessions["ann"]).encode("latin-1"))
+        if BY_THE_SERVER not in answer and counted(gate) != before + 1:
+            uncounted.append((case.name, answer))
+    assert uncounted == []
 
 
 @pytest.mark.one_python

@@ -48,8 +48,9 @@ aanswer = sync_to_async(answer, thread_sensitive=True)
 
 
 def _service_and_action(path: str) -> tuple[Service | None, str]:
-    name, _, action = path[len(conf.OPS_GATE_AUTH_PATH) :].partition("/")
-    if action not in ("", SIGN_IN):
+    prefix = conf.OPS_GATE_AUTH_PATH
+    name, _, action = path[len(prefix) :].partition("/")
+    if conf.OPS_GATE_MODE != "nginx" or not path.startswith(prefix) or action not in ("", SIGN_IN):
         return None, ""
     try:
         return services().get(name), action

@@ -65,6 +65,15 @@ def test_accept_12__unknown_service(person, path):
     assert ask(path).status_code == 404
 
 
+def test_answer__to_who_does_not_ask_as_nginx_does(person):
+    """Whatever calls it: no path but its own, and no mode but nginx."""
+    request = RequestFactory().get("/", **FROM_NGINX)
+    request.path_info = "-----------flower/"
+    assert auth.answer(request).status_code == 404
+    with override_settings(OPS_GATE_MODE="proxy"):
+        assert ask().status_code == 404
+
+
 def test_answer__without_a_slash_at_the_end(person):
     assert ask("/_ops/gate/flower").status_code == 204
 

@@ -83,6 +83,18 @@ def test_question__is_no_request_line(person, records):
     assert records == []
 
 
+@pytest.mark.parametrize("mode", ["", "proxy", "nginx"])
+@pytest.mark.parametrize("path", ["-----------flower/", "-ok", "xxxxxxxxxxxflower/", "*", ""])
+def test_target__that_is_no_path_is_a_request_like_others(person, records, mode, path):
+    with override_settings(OPS_GATE_MODE=mode):
+        request = RequestFactory().get("/", **FROM_NGINX)
+        request.path = request.path_info = path
+        response = OpsMiddleware(lambda request: HttpResponse(status=404))(request)
+        response.close()
+    assert "X-Ops-User" not in response.headers
+    assert [record.status for record in records] == [404]
+
+
 def test_refusal__is_not_logged_by_django_as_well(person, caplog, connections_are_kept):
     through_wsgi("/_ops/gate/flower/", HTTP_X_ORIGINAL_METHOD="POST")
     assert [record.name for record in caplog.records] == ["django_ops.access.gate"]
