@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch
+from django.urls import LocalePrefixPattern, NoReverseMatch, Resolver404, get_resolver, resolve
 
 from django_ops.access.gate.people import credentials
 from django_ops.access.gate.registry import Service, services
@@ -75,7 +77,7 @@ def gate_with_everybody_as_proxy() -> Iterator[str]:
 
 @mistake("E015", "Signing in needs to be signed in", remedy="Move LOGIN_URL out of OPS_GATE_PREFIX, or change that.")
 def login_behind_the_gate() -> Iterator[str]:
-    """A browser would be sent to sign in for ever: the page stands where a UI is, or leads nowhere."""
+    """A browser would be sent to sign in for ever, as the page stands where a UI is; or LOGIN_URL is no URL's name."""
     if not mode():
         return
     try:
@@ -86,6 +88,36 @@ def login_behind_the_gate() -> Iterator[str]:
     for service in registered().values():
         if url.startswith(service.prefix) or url == service.prefix.rstrip("/"):
             yield f"LOGIN_URL is {url!r}, which is behind the gate to {service.name}."
+
+
+@mistake(
+    "W039",
+    "Signing in leads to a page that is not there",
+    remedy='Set LOGIN_URL to the page where your users sign in, such as "admin:login". Silence this one where another'
+    " application serves that path.",
+)
+def login_that_is_missing() -> Iterator[str]:
+    """A browser that nobody is signed in with is sent there from every UI, and finds 404."""
+    if not mode():
+        return
+    try:
+        path = urlsplit(str(resolve_url(settings.LOGIN_URL)))
+        resolver = get_resolver()
+        if any(isinstance(pattern.pattern, LocalePrefixPattern) for pattern in resolver.url_patterns):
+            return  # its languages are the request's
+        if path.netloc or _leads_somewhere(path.path):
+            return
+    except Exception:  # E015, or a URLconf that cannot be imported: not ours to say
+        return
+    yield f"LOGIN_URL is {settings.LOGIN_URL!r}, and the URLconf has nothing at {path.path}."
+
+
+def _leads_somewhere(path: str) -> bool:
+    for candidate in (path, f"{path}/") if settings.APPEND_SLASH else (path,):
+        with suppress(Resolver404):
+            resolve(candidate)
+            return True
+    return False
 
 
 @mistake(

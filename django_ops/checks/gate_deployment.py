@@ -10,11 +10,14 @@ from django.conf import settings
 
 from django_ops.access.gate.registry import Service
 from django_ops.checks.gate import mode, registered
+from django_ops.checks.proxies import wide_networks
 from django_ops.checks.settings import is_usable
 from django_ops.checks.table import mistake
 from django_ops.conf import conf
 
 _LONGEST_MEMORY_SECONDS = 60.0
+#: More addresses than this in one network (a /24) are not those of nginx.
+_MOST_ADDRESSES = 256
 #: Ends of names that no public name server knows: RFC 6761, RFC 6762, RFC 8375, ICANN's .internal, and usage.
 _PRIVATE_NAMES = (".internal", ".local", ".localhost", ".localdomain", ".lan", ".home.arpa", ".test", ".svc", ".intern")
 
@@ -130,7 +133,8 @@ def trusted_domains() -> Iterator[str]:
 @mistake(
     "W036",
     "Proxy mode without an ASGI server",
-    remedy="Wrap the ASGI application with django_ops.access.gate.asgi.gate, and serve it with uvicorn; or use nginx.",
+    remedy="Wrap the ASGI application with django_ops.access.gate.asgi.gate, serve it with uvicorn, and name it in"
+    " ASGI_APPLICATION; or use nginx.",
     deploy=True,
 )
 def proxy_under_wsgi() -> Iterator[str]:
@@ -150,6 +154,21 @@ def administrators_by_default() -> Iterator[str]:
     for service in registered().values():
         if "admin" in service.default_role.lower() or service.default_role.lower() in ("owner", "superuser", "root"):
             yield f"OPS_GATE_SERVICES[{service.name!r}] has the default_role {service.default_role!r}."
+
+
+@mistake(
+    "W038",
+    "A whole network passes for the gate's nginx",
+    remedy="Give nginx an address that does not change, and name that one in OPS_TRUSTED_PROXIES.",
+    deploy=True,
+)
+def networks_as_nginx() -> Iterator[str]:
+    """Whatever else is there may ask as nginx does: a session is enough to be told a UI's password, past every rule."""
+    if mode() == "nginx" and is_usable("OPS_TRUSTED_PROXIES"):
+        worse = set(wide_networks(conf.OPS_TRUSTED_PROXIES))  # E014
+        for name in conf.OPS_TRUSTED_PROXIES:
+            if name not in ("unix", *worse) and ipaddress.ip_network(name).num_addresses > _MOST_ADDRESSES:
+                yield f'OPS_GATE_MODE is "nginx", and OPS_TRUSTED_PROXIES has {name}.'
 
 
 def _address(service: Service) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from tests.integration.test_gate_corpus import WEAKER
 
 TOP = Path(__file__).resolve().parents[2]
 HOW_TO = (TOP / "docs/how-to/internal-uis.md").read_text(encoding="utf-8")
+CHECKS = [TOP / f"django_ops/checks/{name}.py" for name in ("gate", "gate_deployment")]
+GATE_CHECKS = {id_ for path in CHECKS for id_ in re.findall(r'"([EWI]\d{3})"', path.read_text(encoding="utf-8"))}
 EXPLANATION = (TOP / "docs/explanation/gate.md").read_text(encoding="utf-8")
 
 
@@ -30,6 +34,39 @@ def test_how_to__entries_can_be_used():
                 value = ast.literal_eval(node.value)
                 found.update(value if "upstream" not in value else {"grafana": value})
     assert list(parse(found, "/ops/")) == ["flower", "prometheus", "grafana"]
+
+
+#: What a deployed site has, and the page does not speak of.
+DEPLOYED = """
+SESSION_COOKIE_SECURE = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+MIDDLEWARE = ["django_ops.middleware.OpsMiddleware", *MIDDLEWARE]
+INSTALLED_APPS += ["django_ops"]
+LOGGING = {"version": 1, "handlers": {"null": {"class": "logging.NullHandler"}}}
+"""
+
+
+@pytest.mark.parametrize("mode", ["nginx", "proxy"])
+def test_how_to__as_it_is_written_satisfies_the_checks(tmp_path, mode):
+    """Block by block, in a project that startproject made: no complaint about the gate."""
+    subprocess.run([sys.executable, "-m", "django", "startproject", "shop", tmp_path], check=True)
+    files = {"settings": DEPLOYED, "urls": "", "asgi": ""}
+    for block in re.findall(r"^```python\n(.*?)^```", HOW_TO, re.DOTALL | re.MULTILINE):
+        name = re.match(r"# (\w+)\.py\n", block)
+        if mode == "proxy" or not ("ASGI_APPLICATION" in block or (name and name[1] == "asgi")):
+            files[name[1] if name else "settings"] += block
+    for name, text in files.items():
+        with (tmp_path / f"shop/{name}.py").open("a", encoding="utf-8") as file:
+            file.write(text)
+    environment = {"PYTHONPATH": str(TOP), "PATH": "/usr/bin:/bin"}
+    for arguments in (["migrate", "-v0"], ["check", "--deploy"]):
+        command = [sys.executable, "manage.py", *arguments]
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+    gates = {id_ for id_ in re.findall(r"django_ops\.([EWI]\d+)", ended.stderr) if id_ in GATE_CHECKS}
+    assert gates == set(), ended.stderr
+    subprocess.run([sys.executable, "-c", "import shop.asgi"], cwd=tmp_path, check=True,
+                   env={**environment, "DJANGO_SETTINGS_MODULE": "shop.settings"})  # fmt: skip
 
 
 def test_explanation__has_every_decision():

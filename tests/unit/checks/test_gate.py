@@ -3,6 +3,7 @@
 import importlib.util
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
 from django.test import override_settings
 from django.urls import path
 
@@ -99,6 +100,34 @@ def test_login__leads_nowhere(found):
 def test_login__outside(found, url):
     with gate(LOGIN_URL=url):
         assert found("E015") == []
+
+
+@pytest.mark.parametrize(("url", "path"), [("/accounts/login/", "/accounts/login/"), ("/sign-in?x=y", "/sign-in")])
+def test_login__is_not_there(found, url, path):
+    with gate(LOGIN_URL=url):
+        assert found("W039") == [f"LOGIN_URL is {url!r}, and the URLconf has nothing at {path}."]
+
+
+@pytest.mark.parametrize("url", ["ok", "/ok", "https://id.example.com/", "//id.example.com/x", "no-such-name"])
+def test_login__is_there_or_elsewhere(found, url):
+    with gate(LOGIN_URL=url):
+        assert found("W039") == []
+
+
+def test_login__is_there_with_a_slash(found):
+    with gate(LOGIN_URL="/items/1"):
+        assert found("W039") == []
+        with override_settings(APPEND_SLASH=False):
+            assert len(found("W039")) == 1
+
+
+def test_login__is_not_looked_for(found):
+    with gate(LOGIN_URL="/nowhere/", OPS_GATE_MODE=""):
+        assert found("W039") == []
+    with gate(LOGIN_URL="/nowhere/", ROOT_URLCONF="tests.no_such_module"):
+        assert found("W039") == []
+    with gate(LOGIN_URL="/nowhere/", ROOT_URLCONF=tuple(i18n_patterns(path("ok", page)))):
+        assert found("W039") == []
 
 
 def test_proxy__without_aiohttp(found, monkeypatch):

@@ -115,3 +115,23 @@ def test_default_role__administers(found, role, expected):
 def test_default_role__is_named(found):
     with gate(OPS_GATE_SERVICES={"flower": {"upstream": URL, "role_header": "X-Role", "default_role": "Admin"}}):
         assert found("W037") == ["OPS_GATE_SERVICES['flower'] has the default_role 'Admin'."]
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "172.18.0.0/16", "10.0.0.0/23", "fd00::/64"])
+def test_nginx__is_a_whole_network(found, network):
+    with gate(OPS_TRUSTED_PROXIES=["10.0.0.10", network]):
+        assert found("W038") == [f'OPS_GATE_MODE is "nginx", and OPS_TRUSTED_PROXIES has {network}.']
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"OPS_TRUSTED_PROXIES": ["10.0.0.10", "unix", "10.0.1.0/24", "fd00::10"]},
+        {"OPS_TRUSTED_PROXIES": ["10.0.0.0/8"], "OPS_GATE_MODE": "proxy"},
+        {"OPS_TRUSTED_PROXIES": ["0.0.0.0/0"]},  # E014
+        {"OPS_TRUSTED_PROXIES": ["no network"]},
+    ],
+)
+def test_nginx__is_itself(found, changes):
+    with gate(**changes):
+        assert found("W038") == []
