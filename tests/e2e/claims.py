@@ -65,13 +65,16 @@ def claim_port() -> int:
     return claim("port", [*PORTS[start:], *PORTS[:start]], _nobody_listens)
 
 
-def claim_network(project: str) -> str:
-    """Return the first three numbers of a network for the internal pages: the project's own, if it is up already."""
+def claim_network(project: str, block: str = "10.88") -> str:
+    """Return the first three numbers of a network in a block: the project's own one, if it is up already."""
     taken = _networks()
-    own = [int(subnet.split(".")[2]) for subnet, of in taken.items() if of == project and subnet.startswith("10.88.")]
+    own = [
+        int(subnet.split(".")[2]) for subnet, of in taken.items() if of == project and subnet.startswith(f"{block}.")
+    ]
     first = own[0] if own else zlib.crc32(project.encode()) % 256
     numbers = [(first + step) % 256 for step in range(256)]
-    return f"10.88.{claim('network', numbers, lambda number: taken.get(f'10.88.{number}.0/24') in (None, project))}"
+    number = claim(f"network-{block}", numbers, lambda it: taken.get(f"{block}.{it}.0/24") in (None, project))
+    return f"{block}.{number}"
 
 
 def claim_outside() -> tuple[str, str]:

@@ -41,8 +41,12 @@ class Stack:
         self.project = project
         self.folder = folder
         self.port = port or claim_port()
-        # a network of its own for the internal pages, whose addresses compose.yml chooses
-        self.environment = {"HTTP_PORT": str(self.port), "UI_NETWORK": claim_network(project)}
+        # of its own are also the two networks whose addresses compose.yml chooses
+        self.environment = {
+            "HTTP_PORT": str(self.port),
+            "UI_NETWORK": claim_network(project, "10.88"),
+            "WEB_NETWORK": claim_network(project, "10.89"),
+        }
         if version:
             # images of its own as well: what another checkout builds meanwhile is not started here
             self.environment |= {"DJANGO_OPS_VERSION": version, "PROVISION_VERSION": version}
@@ -54,6 +58,12 @@ class Stack:
         """Run `docker compose` for this project. Raises CommandFailed."""
         command = ("docker", "compose", *self.files, "-p", self.project, *arguments)
         return run(*command, timeout=timeout, check=check, environment=self.environment, folder=self.folder)
+
+    @property
+    def shell_environment(self) -> dict[str, str]:
+        """What makes a `docker compose` that somebody types in `folder` one of this project."""
+        files = {"COMPOSE_FILE": ":".join(self.files[1::2])} if self.files else {}
+        return {**os.environ, **self.environment, "COMPOSE_PROJECT_NAME": self.project, **files}
 
     def up(self, *arguments: str) -> None:
         """Start everything and wait until it is healthy. Raises CommandFailed, or AssertionError."""

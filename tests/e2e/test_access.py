@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from tests.e2e.commands import docker
+from tests.e2e.commands import docker, wait_for
+from tests.e2e.lines import field, in_files
 from tests.e2e.probe import Probe
 from tests.e2e.stack import Stack
 from tests.e2e.visitor import Visitor
@@ -102,6 +103,41 @@ def test_pages__are_open_to_their_users(stack: Stack, probe: Probe) -> None:
     answers = probe.ask(*questions, timeout=ALL_SECONDS)
     shut = {page.url: answer for page, answer in zip(pages, answers, strict=True) if answer.get("status") != 200}
     assert shut == {}
+
+
+#: For documentation (RFC 5737): nobody has it.
+CLAIMED = "203.0.113.7"
+
+
+def client_of(probe: Probe, request_id: str) -> str:
+    """Return whom the site takes for the client of a request."""
+
+    def told() -> list[str]:
+        lines = [line for line in in_files(probe, "app-logs") if field(line, "event.dataset") == "django.request"]
+        return [field(line, "client.address") for line in lines if field(line, "http.request.id") == request_id]
+
+    (client,) = wait_for(f"the line of {request_id}", told, 30)
+    return client
+
+
+def test_site__believes_of_clients_what_nginx_says(stack: Stack, probe: Probe, visitor: Visitor) -> None:
+    """Else nobody would be believed, and not only the others."""
+    client = client_of(probe, visitor.request("/servers.json").request_id)
+    networks = stack.container("nginx")["NetworkSettings"]["Networks"].values()
+    assert client not in {network["IPAddress"] for network in networks}
+
+
+def test_site__does_not_believe_another_container(stack: Stack, probe: Probe, admin: Visitor) -> None:
+    """Of one on nginx's own networks: neither about clients, nor as the gate's nginx."""
+    claims = {"Host": "localhost", "X-Forwarded-For": CLAIMED, "X-Request-ID": "of-another-container"}
+    question = {**claims, "X-Original-Method": "GET", "Cookie": f"sessionid={admin.cookies['sessionid'].value}"}
+    for name in ("site", "web"):
+        request_id = probe.http(f"http://{name}:8000/servers.json", headers=claims)["headers"]["x-request-id"]
+        assert request_id != claims["X-Request-ID"]
+        assert client_of(probe, request_id) != CLAIMED
+        answer = probe.http(f"http://{name}:8000/_ops/gate/flower/", headers=question)
+        assert answer["status"] == 403
+        assert [header for header in answer["headers"] if header.startswith("x-ops-")] == []
 
 
 def test_metrics_of_the_site__are_open_to_their_token_alone(stack: Stack, probe: Probe) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -73,6 +74,20 @@ def test_override__is_never_active_by_accident() -> None:
 def test_env_file__starts_everything() -> None:
     profiles = {profile for service in compose.read()["services"].values() for profile in service.get("profiles") or []}
     assert set(compose.read_env()["COMPOSE_PROFILES"].split(",")) == profiles - {TOOLS}
+
+
+def test_address__that_the_site_believes_is_nginxs_alone(ours: Project) -> None:
+    """As the one that Grafana believes: fixed, and out of the range that the engine gives to others."""
+    services = ours.config["services"]
+    site = [(name, "OPS_TRUSTED_PROXIES") for name, it in ours.services if "OPS_TRUSTED_PROXIES" in it["environment"]]
+    for network, believers in {"web": site, "ui": [("grafana", "GF_AUTH_PROXY_WHITELIST")]}.items():
+        address = services["nginx"]["networks"][network]["ipv4_address"]
+        assert {services[name]["environment"][variable] for name, variable in believers} == {address}
+        (config,) = ours.config["networks"][network]["ipam"]["config"]
+        assert ip_address(address) in ip_network(config["subnet"])
+        assert ip_address(address) not in ip_network(config["ip_range"])
+    asked, _, _ = services["nginx"]["environment"]["APPLICATION"].partition(":")
+    assert asked in services["web"]["networks"]["web"]["aliases"]
 
 
 def test_profiles__of_a_service_include_those_of_what_it_waits_for(ours: Project) -> None:
