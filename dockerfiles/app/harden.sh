@@ -9,4 +9,4 @@ find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 echo 'site:x:10001:10001:the site:/tmp:/usr/sbin/nologin' >>/etc/passwd
 echo 'site:x:10001:' >>/etc/group
 # what a new volume takes its owner from
-install -d -o 10001 -g 10001 -m 0750 /var/log/django /srv/media
+install -d -o 10001 -g 10001 -m 0750 /var/log/django /var/lib/flower /srv/media

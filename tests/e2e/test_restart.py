@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -135,3 +136,17 @@ def test_stop_of_the_worker__waits_for_the_running_task(
     assert stack.container("worker")["State"]["ExitCode"] == 0
     assert reports(probe) == before + 1
     assert [field(line, "event.outcome") for line in task_lines(probe, answer.request_id)] == ["success"]
+
+
+def history(admin: Visitor) -> set[str]:
+    """Return the ids of the tasks that Flower knows of."""
+    answer = admin.request("/ops/flower/api/tasks")
+    return set(json.loads(answer.body)) if answer.status == 200 else set()
+
+
+def test_restart_of_flower__keeps_its_history(stack: Stack, admin: Visitor) -> None:
+    admin.post("/report/recompute/", {}, page="/report/")
+    known = wait_for("Flower to hear of a task", lambda: history(admin), 30)
+    stack.compose("up", "-d", "--force-recreate", "flower")
+    stack.wait_healthy()
+    assert known <= wait_for("Flower's history", lambda: history(admin), 30)
