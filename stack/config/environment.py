@@ -11,6 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -36,6 +37,20 @@ def listing(name: str, default: list[str] | None = None) -> list[str]:
     """Return the variable `name`, or the file that `name`_FILE names, as a list: separated by commas or newlines."""
     items = [item.strip() for item in given(name, empty=True).replace("\n", ",").split(",")]
     return [item for item in items if item] or (default or [])
+
+
+def time_zone(name: str, default: str = "UTC") -> str:
+    """Return the variable `name`, a zone of the IANA database such as Europe/Vienna, or `default`.
+
+    Raises ImproperlyConfigured for one that is not known here.
+    """
+    zone = text(name, default)
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:  # an unknown name, one that leaves the database, a folder of it
+        message = f"{name} is {zone!r}, which is no time zone: name one such as Europe/Vienna"
+        raise ImproperlyConfigured(message) from error
+    return zone
 
 
 def secret(name: str, default_file: Path) -> str:

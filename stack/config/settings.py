@@ -81,7 +81,7 @@ LOGIN_REDIRECT_URL = "inventory:home"
 LOGOUT_REDIRECT_URL = "inventory:home"
 
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = "UTC"
+TIME_ZONE = environment.time_zone("TZ")
 USE_I18N = True
 USE_TZ = True
 
@@ -107,6 +107,7 @@ X_FRAME_OPTIONS = "DENY"
 CELERY_BROKER_URL = environment.broker() or "memory://"
 CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL == "memory://"
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TIMEZONE = TIME_ZONE  # of schedules by the clock
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A task is taken from the queue when it is done, so it may run twice and is never lost: one whose worker was killed
