@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.commands import ROOT, docker, wait_for
+from tests.e2e.commands import ROOT, docker, run, wait_for
 from tests.e2e.probe import Probe
 from tests.e2e.scribe import USER, Scribe
 from tests.e2e.stack import Stack
 
+HOW_TO = (ROOT / "docs/how-to/ship-logs-with-rsyslog.md").read_text(encoding="utf-8")
 IMAGE = "django-ops-standin/rsyslog:trixie"
 SHIPPED_SECONDS = 60
 RECOVERED_SECONDS = 180
@@ -101,10 +104,31 @@ def found(probe: Probe, phrase: str, index: str) -> list[dict[str, Any]]:
 
 
 def test_configuration__has_no_mistake(installed: Rsyslog) -> None:
+    """By the how-to's own commands, on a host that has nothing but the package."""
+    (check,) = (block for block in re.findall(r"(?ms)^ *```sh\n(.*?)^ *```", HOW_TO) if "rsyslogd -N1" in block)
     mount = f"--volume={ROOT}/rsyslog/rsyslog.conf:/etc/django-ops/rsyslog.conf:ro"
-    surroundings = ("--env=ELASTICSEARCH_URL=http://elasticsearch:9200", "--env=ELASTICSEARCH_PASSWORD=x")
-    check = ("rsyslogd", "-N1", "-f", "/etc/django-ops/rsyslog.conf")
-    docker("run", "--rm", "--tmpfs=/run/django-ops-rsyslog", mount, *surroundings, IMAGE, *check)
+    docker("run", "--rm", "--user=0:0", mount, IMAGE, "sh", "-ec", check.replace("sudo ", ""))
+
+
+def test_elasticsearch_of_the_stack__is_published_for_this_host_alone(stack: Stack, tmp_path: Path) -> None:
+    """As the how-to says: by a network that leads out, and without Filebeat."""
+    (block,) = re.findall(r"(?ms)^```yaml\n(.*?)^```", HOW_TO)
+    (tmp_path / "compose.rsyslog.yml").write_text(block, encoding="utf-8")
+    files = ("-f", str(ROOT / "compose.yml"), "-f", str(tmp_path / "compose.rsyslog.yml"))
+    command = ("docker", "compose", "--project-directory", str(ROOT), *files, "-p", stack.project)
+    merged = run(*command, "--profile", "logs", "config", "--format", "json", environment=stack.environment)
+    config = json.loads(merged.stdout)
+    (port,) = config["services"]["elasticsearch"]["ports"]
+    assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "9200", 9200)
+    networks = config["services"]["elasticsearch"]["networks"]
+    assert [name for name in networks if not (config["networks"][name] or {}).get("internal")] == ["shippers"]
+    assert "kibana" in config["services"]
+    assert "filebeat" not in config["services"]
+
+
+def test_password__is_had_as_the_how_to_says(stack: Stack, probe: Probe) -> None:
+    (command,) = re.findall(r"(?m)^\$ docker compose (run .*)$", HOW_TO)
+    assert stack.compose(*command.split()).stdout.strip() == probe.secret("secrets-filebeat/password")
 
 
 def test_lines__are_each_there_once(rsyslog: Rsyslog, scribe: Scribe) -> None:
