@@ -50,6 +50,9 @@ def queries() -> Iterator[Query]:
         for panel in board["panels"]:
             for target in panel.get("targets", []):
                 yield f"panel {panel['title']} {target['refId']}", target["expr"]
+    page = (ROOT / "docs/how-to/prometheus.md").read_text(encoding="utf-8")
+    for number, block in enumerate(re.findall(r"(?ms)^```promql\n(.*?)^```", page), 1):
+        yield f"page {number}", block
 
 
 QUERIES = list(queries())

@@ -44,6 +44,21 @@ def test_promtool__has_no_complaint(stack: Stack, command: tuple[str, ...]) -> N
     stack.exec("prometheus", "promtool", *command, timeout=120)
 
 
+def blocks(page: str, language: str) -> list[str]:
+    """Return the blocks of a language in a page about a Prometheus of one's own."""
+    return re.findall(rf"(?ms)^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"))
+
+
+def test_promtool__has_no_complaint_about_the_how_to(stack: Stack, probe: Probe) -> None:
+    (configuration,) = blocks("docs/how-to/prometheus.md", "yaml")
+    script = "cat > /tmp/how-to.yml && promtool check config --syntax-only /tmp/how-to.yml"
+    docker("exec", "-i", stack.id("prometheus"), "sh", "-c", script, text=configuration)
+    queries = blocks("docs/how-to/prometheus.md", "promql")
+    assert queries
+    for query in queries:
+        probe.prometheus(query)
+
+
 def test_promtool__finds_each_alert_that_never_or_always_fires(stack: Stack, tmp_path: Path) -> None:
     """Else a unit test could pass whatever the rule says."""
     for path in sorted((ROOT / "prometheus/rules").glob("*.yml")):
