@@ -7,6 +7,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
@@ -17,6 +18,7 @@ from django.http.response import HttpResponseBase
 
 from django_ops.access.gate import auth as gate
 from django_ops.conf import conf
+from django_ops.exceptions import ImproperlyConfiguredError
 from django_ops.exchange import Exchange
 from django_ops.facts import Rules
 from django_ops.health import drain
@@ -60,7 +62,8 @@ class OpsMiddleware:
     def _on_setting_changed(self, *, setting: str, **kwargs: Any) -> None:
         """Let a test's `override_settings` have its effect, also where its client was used before."""
         if setting.startswith("OPS_") or setting == "SECURE_PROXY_SSL_HEADER":
-            self._read_settings()
+            with suppress(ImproperlyConfiguredError):  # that is for whoever loads the middleware with it
+                self._read_settings()
 
     def _read_settings(self) -> None:
         self.rules = Rules()

@@ -157,7 +157,7 @@ def administrators_by_default() -> Iterator[str]:
 
 
 @mistake(
-    "W038",
+    "W040",
     "A whole network passes for the gate's nginx",
     remedy="Give nginx an address that does not change, and name that one in OPS_TRUSTED_PROXIES.",
     deploy=True,

@@ -66,8 +66,8 @@ FIELDS: tuple[Field, ...] = (
           f"The kind of line: `{REQUEST_DATASET}`, `{TASK_DATASET}` or `{LOG_DATASET}`."),
     Field("process.pid", "every", True, "integer", "long", "4711", "The process id."),
     Field("django.process.slot", "every", True, "string", "keyword", "0",
-          "The slot of the process: `0`, `1`, ... for workers, `main` for a server's master, `command` for a management "
-          "command. It stays when a worker is recycled."),
+          "The slot of the process: `0`, `1`, ... for workers, `main` for a server's master, `command` for a "
+          "management command. It stays when a worker is recycled."),
     Field("http.request.id", "every", False, "string", "keyword", "4bf92f3577b34da6a3ce929d0e0e4736",
           "The request's id, also in the response header `X-Request-ID`. Of a task: the id of the request that "
           "published it.",

@@ -120,7 +120,7 @@ def test_default_role__is_named(found):
 @pytest.mark.parametrize("network", ["10.0.0.0/8", "172.18.0.0/16", "10.0.0.0/23", "fd00::/64"])
 def test_nginx__is_a_whole_network(found, network):
     with gate(OPS_TRUSTED_PROXIES=["10.0.0.10", network]):
-        assert found("W038") == [f'OPS_GATE_MODE is "nginx", and OPS_TRUSTED_PROXIES has {network}.']
+        assert found("W040") == [f'OPS_GATE_MODE is "nginx", and OPS_TRUSTED_PROXIES has {network}.']
 
 
 @pytest.mark.parametrize(
@@ -134,4 +134,4 @@ def test_nginx__is_a_whole_network(found, network):
 )
 def test_nginx__is_itself(found, changes):
     with gate(**changes):
-        assert found("W038") == []
+        assert found("W040") == []
