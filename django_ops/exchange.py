@@ -24,6 +24,8 @@ from django_ops.record.outcome import CLIENT_CLOSED_REQUEST, Outcome, classify
 from django_ops.record.queue import queue_ns
 from django_ops.record.request import METHODS, OTHER_METHOD, RequestRecord
 
+_OK = Outcome.OK  # an attribute of an Enum is slow to look up
+
 #: Statuses whose response has no body on the wire, whatever the application put into it.
 _BODILESS = (204, 304)
 
@@ -37,7 +39,6 @@ class Exchange:
 
     # class attributes are the defaults: most requests change few of them
     is_done = False
-    has_body = True  # what the application puts into the body goes on the wire
     is_streaming = False
     exhausted = False  # the stream was read to its end
     is_complete = False  # the client has got all of a body of several parts (ASGI)
@@ -81,10 +82,8 @@ class Exchange:
     def respond(self, response: HttpResponseBase) -> HttpResponseBase:
         """Take the response: name the request in it, and learn when its body is closed."""
         self.first_byte_ns = perf_counter_ns() - self.started_ns
-        self.status = status = response.status_code
+        self.status = response.status_code
         self.charset = facts.charset(response)
-        if status in _BODILESS or self.request.method == "HEAD":  # type: ignore[union-attr]
-            self.has_body = False
         # as `response.headers["X-Request-ID"] = ...`, without looking for what no id of ours contains
         response.headers._store["x-request-id"] = ("X-Request-ID", self.context.identity.request_id)
         if type(response) is HttpResponse:  # most are
@@ -178,21 +177,15 @@ class Exchange:
                 self.abort(raised)
                 return
             self.disconnected = True
-        elif self.is_complete or not self.has_body:
-            self.disconnected = False  # whoever has got what there is may go
-        elif self.is_streaming and not self.exhausted:
-            self.disconnected = True
-        elif self.task is not None:
-            task = self.task()
-            # Django cancels the task of a client that left, and swallows that while the body is sent
-            if task is not None and task.cancelling():
-                self.disconnected = True
-        if isinstance(self.context.error, UnreadablePostError):
+        elif self.is_streaming or self.task is not None:
+            self.disconnected = self._has_lost_its_client()
+        error = self.context.error
+        if error is None and self.status < 300 and not self.is_streaming and not self.disconnected:
+            self._finish(_OK)
+            return
+        if isinstance(error, UnreadablePostError):
             self.context.error = None  # no fault of the view: the client left while its body was read
             self.disconnected = True
-        if self.status < 300 and not (self.is_streaming or self.disconnected or self.context.error):
-            self._finish(Outcome.OK)
-            return
         self._finish(
             classify(
                 self.status,
@@ -202,6 +195,19 @@ class Exchange:
                 disconnected=self.disconnected,
             )
         )
+
+    def _has_lost_its_client(self) -> bool:
+        """Tell whether the client left before it had all of the body, now that the body is closed."""
+        if self.is_complete or not self._has_body():
+            return False  # whoever has got what there is may go
+        if self.disconnected or (self.is_streaming and not self.exhausted):
+            return True
+        task = self.task() if self.task is not None else None
+        # Django cancels the task of a client that left, and swallows that while the body is sent
+        return task is not None and task.cancelling() > 0
+
+    def _has_body(self) -> bool:
+        return self.request is not None and self.request.method != "HEAD" and self.status not in _BODILESS
 
     def abandon(self) -> None:
         """End a request of which its server forgot to close the body, or was stopped before it could."""
@@ -281,9 +287,9 @@ class Exchange:
             redaction.allowed_query(meta.get("QUERY_STRING", ""), rules.query_keys) if rules.query_keys else "",
             route,
             view,
-            self.status if outcome is Outcome.OK else self._status(outcome),
+            self.status if outcome is _OK else self._status(outcome),
             facts.content_length(meta) if meta.get("CONTENT_LENGTH") else 0,
-            self.bytes_sent if self.has_body else 0,
+            self.bytes_sent if method != "HEAD" and self.status not in _BODILESS else 0,
             self.is_streaming,
             self.charset,
             self.template,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from logging import getLogRecordFactory
 from types import FunctionType
 from typing import Any
 
@@ -14,6 +15,7 @@ from django_ops.record.redaction import mask_text
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskOutcome, TaskRecord
 
+_Logger = type(request_logger)
 _task_logger = logging.getLogger(TASK_LOGGER)
 
 # an attribute of an Enum is slow to look up
@@ -40,10 +42,10 @@ def emit_request(record: RequestRecord) -> None:
         level = logging.INFO
     if not request_logger.isEnabledFor(level):
         return
-    handler = _only_handler() if record.error is None else None
-    if handler is not None:
-        handler.write_request(record, level)
-        return
+    if record.error is None:
+        handler = _only_handler()
+        if handler is not None and handler.write_request(record, level):
+            return
     text = f"{record.method} {mask_text(record.path)} {status} {record.duration_ns // 1_000_000}ms"
     request_logger.handle(log_record(request_logger, level, text, record))
 
@@ -61,7 +63,7 @@ def _pythons_own(name: str) -> Any:
 
     `type` tells the proxies of wrapt, which show the attributes of what they stand for.
     """
-    function = getattr(logging.Logger, name)
+    function = getattr(_Logger, name)
     is_own = (
         type(function) is FunctionType and function.__code__.co_filename == logging.addLevelName.__code__.co_filename
     )
@@ -72,27 +74,26 @@ _OWN_HANDLE, _OWN_CALL_HANDLERS, _OWN_MAKE_RECORD = map(_pythons_own, ("handle",
 
 
 def _only_handler() -> LineHandler | None:
-    """Return the handler of ours that alone would get the LogRecord, and would take from it what we know already.
+    """Return the handler of ours that alone would get the LogRecord.
 
-    None where anything else may see or change it: a filter, another handler or formatter, a factory of records, or
-    a method of the logger that is not Python's. Most sites have none of these, and a LogRecord and its way cost as
-    much as the line.
+    None where anything else may see or change it: a filter, another handler, a factory of records, or a method of the
+    logger that is not Python's. Most sites have none of these, and a LogRecord and its way cost as much as the line.
     """
     logger: logging.Logger | None = request_logger
-    kind = type(request_logger)
     if (
         request_logger.filters
-        or kind.callHandlers is not _OWN_CALL_HANDLERS
-        or kind.handle is not _OWN_HANDLE
-        or kind.makeRecord is not _OWN_MAKE_RECORD
-        or not moment.is_only_factory()
+        or _Logger.callHandlers is not _OWN_CALL_HANDLERS
+        or _Logger.handle is not _OWN_HANDLE
+        or _Logger.makeRecord is not _OWN_MAKE_RECORD
+        or getLogRecordFactory() is not moment.plain_factory
     ):
         return None
     found: logging.Handler | None = None
     while logger is not None:
-        if logger.handlers:
-            if found is not None or len(logger.handlers) > 1:
+        handlers = logger.handlers
+        if handlers:
+            if found is not None or len(handlers) > 1:
                 return None
-            found = logger.handlers[0]
+            found = handlers[0]
         logger = logger.parent if logger.propagate else None
-    return found if isinstance(found, LineHandler) and found.is_plain() else None
+    return found if isinstance(found, LineHandler) else None

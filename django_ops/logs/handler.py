@@ -46,23 +46,17 @@ class LineHandler(logging.Handler):
         self.emit(record)
         return record
 
-    def is_plain(self) -> bool:
-        """Tell whether nobody has changed what this handler does with a record."""
-        return (
-            type(self.formatter) is LineFormatter
-            and not self.filters
-            and self.level == logging.NOTSET
-            and self.lock is not None
-        )
-
-    def write_request(self, record: RequestRecord, level: int) -> None:
-        """Write the line of a request that raised nothing; only where this `is_plain`."""
+    def write_request(self, record: RequestRecord, level: int) -> bool:
+        """Write the line of a request that raised nothing; False where somebody changed how lines are made."""
+        if type(self.formatter) is not LineFormatter or self.filters or self.level or self.lock is None:
+            return False
         try:
             line = line_of_request(record, level, self.longest_bytes)
-            with self.lock:  # type: ignore[union-attr]
+            with self.lock:
                 self.write_line(line)
         except Exception as error:
             loss.drop(loss.ERROR, 1, f"{type(self).__name__} raised {type(error).__name__}")
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write `record`, without asking the filters."""

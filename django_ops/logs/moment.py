@@ -66,6 +66,9 @@ def error_of(attributes: dict[str, Any]) -> dict[str, str] | None:
 
 _make_record: Any = None  # the factory that was there before ours
 
+#: Our factory, where there was none but Python's before it; else None.
+plain_factory: Any = None
+
 
 def _factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
     record: logging.LogRecord = _make_record(*args, **kwargs)
@@ -80,13 +83,8 @@ def _factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
 
 def install() -> None:
     """Read the moment of every record that is made from now on."""
-    global _make_record
+    global _make_record, plain_factory
     if _make_record is None:
         _make_record = logging.getLogRecordFactory()
+        plain_factory = _factory if _make_record is logging.LogRecord else None
         logging.setLogRecordFactory(_factory)
-
-
-def is_only_factory() -> bool:
-    """Tell whether nobody else makes or changes log records."""
-    factory = logging.getLogRecordFactory()
-    return factory is logging.LogRecord or (factory is _factory and _make_record is logging.LogRecord)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from django_ops.conf import LATENCY_BUCKETS_SECONDS, Configuration
+from django_ops.metrics import layout
 from django_ops.metrics import store as stores
+from django_ops.metrics.layout import Key
 from django_ops.metrics.store import Store
 
 #: What values beyond a label's limit are folded into.
@@ -37,12 +39,16 @@ class Family:
 
     def offset(self, store: Store, *values: str) -> int:
         """Return where the child with these label values begins, folding values beyond the limit."""
+        offset = store.offsets.get((self.name, *values))
+        return store.offset(self.key(store, *values), self.length) if offset is None else offset
+
+    def key(self, store: Store, *values: str) -> Key:
+        """Return the key of the child with these label values, folding values beyond the limit."""
         key = (self.name, *values)
-        offset = store.offsets.get(key)
-        if offset is None:
-            with store.lock:
-                offset = store.offset((self.name, *self._folded(store, values)), self.length)
-        return offset
+        if key in store.offsets:
+            return key
+        with store.lock:
+            return (self.name, *self._folded(store, values))
 
     def is_known(self, store: Store, *values: str) -> bool:
         """Tell whether these values have a child of their own, which none takes away again."""
@@ -161,6 +167,18 @@ class Histogram(Family):
         with store.lock:
             store.buffer[offset + bisect_left(bounds, value)] += 1.0
             store.buffer[offset + len(bounds) + 1] += value
+
+
+def together(store: Store, *children: tuple[Family, tuple[str, ...]]) -> tuple[int, ...]:
+    """Return where to add for all of these children, which are as long as each other.
+
+    That is one place, which counts for each of them when it is read (`layout.parts`); where there is no room for it,
+    the place of each.
+    """
+    keys = [family.key(store, *values) for family, values in children]
+    offsets = tuple(store.offset(key, family.length) for key, (family, _) in zip(keys, children, strict=True))
+    place = store.offset(layout.together(keys), children[0][0].length)
+    return offsets if store.is_lost(place) else (place,)
 
 
 def on_fold(metric: str, label: str) -> None:

@@ -30,6 +30,20 @@ _parsed: dict[bytes, Key | None] = {}
 _MOST_PARSED = 200_000
 
 
+#: Name of an entry that counts for several keys at once: the rest of its key are these, as JSON.
+TOGETHER = "_together"
+
+
+def together(keys: list[Key]) -> Key:
+    """Return the key of the entry that counts for each of `keys`."""
+    return (TOGETHER, *map(json.dumps, keys))
+
+
+def parts(key: Key) -> list[Key]:
+    """Return the keys that an entry counts for; most entries count for their own."""
+    return [key] if key[0] != TOGETHER else [part for text in key[1:] if (part := _parse(text.encode())) is not None]
+
+
 def header(used_bytes: int) -> bytes:
     """Return the first bytes of a store of which so many bytes are used."""
     return MAGIC + _USED.pack(used_bytes)

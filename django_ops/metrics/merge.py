@@ -68,7 +68,7 @@ def add_up(slots: Iterable[Slot]) -> dict[Key, list[float]]:
 def _merge(merged: dict[Key, list[float]], read: Slot) -> None:
     now = time.time()
     has_same_bounds = read.bounds == store.latency_bounds
-    for key, vector in read.entries:
+    for key, vector in ((part, vector) for whole, vector in read.entries for part in layout.parts(whole)):
         family = FAMILIES.get(key[0])
         # a file may come from another release of this code: what it calls otherwise is passed over
         if family is None or len(vector) != family.length or len(key) != 1 + len(family.labels):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django_ops.metrics import catalog
 from django_ops.metrics import store as stores
-from django_ops.metrics.families import OTHER, Family, on_fold
+from django_ops.metrics.families import OTHER, Family, on_fold, together
 from django_ops.metrics.store import Store
 from django_ops.record.outcome import Outcome
 from django_ops.record.request import OTHER_METHOD, RequestRecord
@@ -24,8 +24,7 @@ class _Cell(NamedTuple):
     counters: tuple[int, ...]
     in_progress: int
     latency_bounds: tuple[float, ...]
-    latency_all: int
-    latency_by_view: int
+    latencies: tuple[int, ...]
     request_bytes: int
     response_bytes: int
     queue: int
@@ -54,7 +53,7 @@ def observe_request(record: RequestRecord) -> None:
         response_bytes, streaming, charset, template, ajax, _, _, _, db_count, _, error,
     ) = record  # fmt: skip
     key = (view, method, scheme, status, charset, template, outcome, ajax, streaming)
-    counters, in_progress, bounds, all_latencies, latencies, request_sizes, response_sizes, queue, queries = cells.get(
+    counters, in_progress, bounds, latencies, request_sizes, response_sizes, queue, queries = cells.get(
         key
     ) or _request_cell(store, record, key)
     first_byte_seconds = first_byte_ns * _SECONDS
@@ -67,10 +66,9 @@ def observe_request(record: RequestRecord) -> None:
         # it began in another process when the view forked, and there it is still counted
         running = buffer[in_progress] - 1.0
         buffer[in_progress] = running if running > 0.0 else 0.0
-        buffer[all_latencies + latency_bucket] += 1.0
-        buffer[all_latencies + latency_sum] += first_byte_seconds
-        buffer[latencies + latency_bucket] += 1.0
-        buffer[latencies + latency_sum] += first_byte_seconds
+        for offset in latencies:
+            buffer[offset + latency_bucket] += 1.0
+            buffer[offset + latency_sum] += first_byte_seconds
         buffer[request_sizes + (bisect_left(_SIZES, request_bytes) if request_bytes else 0)] += 1.0
         buffer[response_sizes + bisect_left(_SIZES, response_bytes)] += 1.0
         buffer[response_sizes + _SIZES_SUM] += response_bytes
@@ -112,11 +110,10 @@ def _request_cell(store: Store, record: RequestRecord, key: tuple[object, ...]) 
     if record.streaming:
         counted.append((catalog.RESPONSES_STREAMING, ()))
     cell = _Cell(
-        counters=tuple(family.offset(store, *values) for family, values in counted),
+        counters=together(store, *counted),
         in_progress=catalog.IN_PROGRESS.offset(store),
         latency_bounds=catalog.LATENCY_ALL.bounds,
-        latency_all=catalog.LATENCY_ALL.offset(store),
-        latency_by_view=catalog.LATENCY_BY_VIEW.offset(store, view, method),
+        latencies=together(store, (catalog.LATENCY_ALL, ()), (catalog.LATENCY_BY_VIEW, (view, method))),
         request_bytes=catalog.REQUEST_BYTES.offset(store),
         response_bytes=catalog.RESPONSE_BYTES.offset(store),
         queue=catalog.QUEUE_SECONDS.offset(store),

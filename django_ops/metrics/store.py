@@ -140,6 +140,10 @@ class Store:
         finally:
             self._is_appending = False
 
+    def is_lost(self, offset: int) -> bool:
+        """Tell whether nobody reads what is counted there, as there was no room for it."""
+        return offset == self._overflow
+
     def _lose(self) -> int:
         self.buffer[self._errors] += 1.0
         return self._overflow
@@ -199,7 +203,12 @@ def _is_ours(key: Key, length: int) -> bool:
     """Tell whether an entry of another process is what this one would have made of its key."""
     definition = definitions.get(key[0])
     if definition is None:
-        return (key == (HOLDER,) and length == 2) or key == (BOUNDS,) or key == (_OVERFLOW, str(length))
+        return (
+            key[0] == layout.TOGETHER
+            or (key == (HOLDER,) and length == 2)
+            or key == (BOUNDS,)
+            or key == (_OVERFLOW, str(length))
+        )
     return length == definition.length and len(key) == 1 + len(definition.labels)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace_id>[0-9a-f]{32})-(?!0{16})(?P<span_id>[0-9a-f]{16})-[0-9a-f]{2}"
 )
+_48_DIGITS = re.compile("[0-9a-f]{48}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 
@@ -40,8 +41,8 @@ def new_identity() -> Identity:
 
 def _draw() -> str:
     """Return 48 random digits, and keep more of them for later: to ask the kernel costs more than all else here."""
-    drawn = os.urandom(64 * 24).hex()
-    first, *more = (drawn[start : start + 48] for start in range(0, len(drawn), 48))
+    first: str
+    first, *more = _48_DIGITS.findall(os.urandom(64 * 24).hex())
     _drawn.extend(more)
     return first
 

@@ -118,6 +118,7 @@ def test_filter__that_takes_the_exception_away_means_it(logger):
 
 def test_factory__of_somebody_else_is_kept(monkeypatch):
     monkeypatch.setattr(moment, "_make_record", None)
+    monkeypatch.setattr(moment, "plain_factory", moment.plain_factory)
     before = logging.getLogRecordFactory()
 
     def theirs(*args, **kwargs):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open_metrics
 
 from django_ops.metrics import catalog, exposition, families
+from django_ops.metrics import store as stores
 from django_ops.metrics.families import OTHER, Counter, clean
 from tests.unit.metrics.observed import labels_of, series, value
 
@@ -163,3 +164,23 @@ def test_label_value__of_any_text_gives_a_valid_exposition(store, text):
 def test_fold__before_the_catalog_is_there_is_no_error(monkeypatch):
     monkeypatch.setattr(families, "registry", {})
     families.on_fold("metric", "label")
+
+
+def test_together__counts_for_each():
+    store = stores.active()
+    catalog.REQUESTS_BY_METHOD.inc("GET")
+    (place,) = families.together(store, (catalog.AJAX, ()), (catalog.REQUESTS_BY_METHOD, ("GET",)))
+    store.buffer[place] += 2.0
+    assert (value(catalog.AJAX.name), value(catalog.REQUESTS_BY_METHOD.name, method="GET")) == (2.0, 3.0)
+
+
+def test_together__folds_what_is_beyond_the_limit(settings):
+    settings.OPS_METRICS_LABEL_LIMIT = 1
+    store = stores.active()
+    for view in ("one", "two", "three"):
+        for place in families.together(store, (catalog.EXCEPTIONS_BY_VIEW, (view,)), (catalog.AJAX, ())):
+            store.buffer[place] += 1.0
+    assert value(catalog.EXCEPTIONS_BY_VIEW.name, view="one") == 1.0
+    assert value(catalog.EXCEPTIONS_BY_VIEW.name, view=OTHER) == 2.0
+    assert value(catalog.AJAX.name) == 3.0
+    assert value(catalog.VALUES_FOLDED.name, metric=catalog.EXCEPTIONS_BY_VIEW.name, label="view") == 2.0

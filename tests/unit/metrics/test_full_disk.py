@@ -5,6 +5,7 @@ import pytest
 
 from django_ops.metrics import catalog, layout
 from django_ops.metrics import store as stores
+from django_ops.metrics.families import together
 from tests.unit.metrics.observed import value
 from tests.unit.metrics.test_store import fill, vectors
 
@@ -89,3 +90,11 @@ def test_directory_without_permission__counts_in_memory(slot_directory, monkeypa
     monkeypatch.undo()
     assert store.path is None
     assert "Make it a directory that this user may write." in caplog.text
+
+
+def test_full_disk__counts_each_child_where_there_is_no_room_for_all(full_disk):
+    overfill()
+    places = together(full_disk, (catalog.AJAX, ()), *[(catalog.RESPONSES_BEFORE, ())] * 200)
+    for place in places:
+        full_disk.buffer[place] += 1.0
+    assert (value(catalog.AJAX.name), value(catalog.RESPONSES_BEFORE.name)) == (1.0, 200.0)

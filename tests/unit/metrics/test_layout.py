@@ -123,3 +123,16 @@ def test_exposition__is_whole_beside_any_file(slot_directory):
     for number, data in enumerate((b"", b"x", b"djopsm1\n", bytes(range(256)) * 4, WHOLE[:-3], bytes(1 << 16))):
         (slot_directory / f"metrics-{number + 10}.cells").write_bytes(data)
     assert exposed() == text
+
+
+@given(st.lists(keys))
+def test_parts__are_those_that_were_put_together(together):
+    assert layout.parts(layout.together(together)) == together
+
+
+def test_parts__that_cannot_be_read_are_passed_over():
+    assert layout.parts((layout.TOGETHER, "[", "7", '["a", 1]', "[]", '["a", "b"]')) == [("a", "b")]
+
+
+def test_parts__of_any_other_key_is_itself():
+    assert layout.parts(("a", "b")) == [("a", "b")]

@@ -1,3 +1,4 @@
+import os
 import re
 
 import pytest
@@ -149,3 +150,18 @@ def test_accept_identity__refuses_a_forged_request_id(request_id):
 @given(st.none() | st.text(), st.none() | st.text())
 def test_accept_identity__of_anything_is_well_formed(traceparent, request_id):
     assert is_well_formed(accept_identity(traceparent, request_id))
+
+
+def test_new_identity__differs_in_a_forked_child():
+    new_identity()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writer, " ".join(new_identity().trace_id for _ in range(100)).encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        theirs = pipe.read().decode().split()
+    assert os.waitpid(child, 0)[1] == 0
+    ours = [new_identity().trace_id for _ in range(100)]
+    assert len({*ours, *theirs}) == 200
