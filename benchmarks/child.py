@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 Answer = dict[str, Any]
 
@@ -89,11 +89,16 @@ class Child:
         return ChildError(f"{self.name} {what}. It wrote:\n{said}")
 
 
-def serve(handlers: dict[str, Callable[..., Answer]], hello: Answer) -> None:
-    """Be the driven end: say `hello`, then answer each question `{"do": name, ...}` until the input ends."""
-    # whatever prints must not come between the answers
+def take_standard_output(instead: int = 2) -> TextIO:
+    """Return standard output as it is, for the answers alone, and let whatever prints write to `instead`."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    os.dup2(instead, 1)
+    return answers
+
+
+def serve(handlers: dict[str, Callable[..., Answer]], hello: Answer, answers: TextIO | None = None) -> None:
+    """Be the driven end: say `hello`, then answer each question `{"do": name, ...}` until the input ends."""
+    answers = answers or take_standard_output()
     print(json.dumps(hello), file=answers, flush=True)
     for line in sys.stdin:
         question = json.loads(line)

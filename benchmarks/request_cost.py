@@ -17,9 +17,10 @@ class Case(NamedTuple):
     title: str
     interface: str  # wsgi or asgi
     view: str  # which of the site's views
-    shared: bool  # with PROMETHEUS_MULTIPROC_DIR, as a site with several workers runs
     variants: tuple[str, ...]
-    extra: bool  # beside what the bars are about; fewer rounds
+    extra: bool = True  # beside what the bars are about; fewer rounds
+    shared: bool = False  # with PROMETHEUS_MULTIPROC_DIR, as a site with several workers runs
+    pipe: bool = False  # lines go to standard output, and that into a pipe, as in a container
 
 
 #: Requests that each variant serves before any is counted.
@@ -28,11 +29,12 @@ WARM_UP = 1000
 _SOME = (variants.NOTHING, variants.BOTH, variants.OURS, variants.FLOOR)
 
 CASES = (
-    Case("WSGI", "wsgi", "sync", False, variants.ALL, False),
-    Case("ASGI", "asgi", "async", False, variants.ALL, False),
-    Case("WSGI, several workers", "wsgi", "sync", True, _SOME, True),
-    Case("WSGI, one query", "wsgi", "stored", False, _SOME, True),
-    Case("ASGI, sync view", "asgi", "sync", False, _SOME, True),
+    Case("WSGI", "wsgi", "sync", variants.ALL, extra=False),
+    Case("ASGI", "asgi", "async", variants.ALL, extra=False),
+    Case("WSGI, several workers", "wsgi", "sync", _SOME, shared=True),
+    Case("WSGI, lines into a pipe", "wsgi", "sync", _SOME, pipe=True),
+    Case("WSGI, one query", "wsgi", "stored", _SOME),
+    Case("ASGI, sync view", "asgi", "sync", _SOME),
 )
 
 
@@ -68,5 +70,5 @@ def _child(case: Case, variant: str, python: Path, scratch: Path) -> Child:
     if case.shared:
         (home / "slots").mkdir(parents=True)
         environment["PROMETHEUS_MULTIPROC_DIR"] = str(home / "slots")
-    configuration = {"variant": variant, "interface": case.interface, "view": case.view}
+    configuration = {"variant": variant, "interface": case.interface, "view": case.view, "pipe": case.pipe}
     return Child(python, "benchmarks.request_child", configuration, home, environment)

@@ -20,8 +20,8 @@ LINES_PER_REQUEST = {NOTHING: 0, PROMETHEUS: 0, STRUCTLOG: 2, BOTH: 2, OURS: 1, 
 PROXY = "10.0.0.2"  # nginx in front: everything that it forwards has passed it
 
 
-def settings_for(variant: str, scratch: Path) -> dict[str, Any]:
-    """Return the settings of the site under `variant`, which logs below `scratch`."""
+def settings_for(variant: str, scratch: Path, *, pipe: bool = False) -> dict[str, Any]:
+    """Return the settings of the site under `variant`, which logs below `scratch`, or to standard output."""
     settings: dict[str, Any] = {
         "SECRET_KEY": "for the benchmarks only",
         "ALLOWED_HOSTS": ["shop.example"],
@@ -31,14 +31,14 @@ def settings_for(variant: str, scratch: Path) -> dict[str, Any]:
         "INSTALLED_APPS": [],
         "MIDDLEWARE": [],
     }
-    return settings | _CHANGES[variant](scratch)
+    return settings | _CHANGES[variant](None if pipe else scratch)
 
 
-def _nothing(scratch: Path) -> dict[str, Any]:
+def _nothing(scratch: Path | None) -> dict[str, Any]:
     return {}
 
 
-def _prometheus(scratch: Path) -> dict[str, Any]:
+def _prometheus(scratch: Path | None) -> dict[str, Any]:
     """As its README has it, with its database engine."""
     return {
         "INSTALLED_APPS": ["django_prometheus"],
@@ -50,10 +50,11 @@ def _prometheus(scratch: Path) -> dict[str, Any]:
     }
 
 
-def _structlog(scratch: Path) -> dict[str, Any]:
+def _structlog(scratch: Path | None) -> dict[str, Any]:
     """As its getting-started page has it, with the JSON file only: no console, no second file."""
     import structlog
 
+    file = {"class": "logging.handlers.WatchedFileHandler", "filename": f"{scratch}/json.log"}
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -84,8 +85,7 @@ def _structlog(scratch: Path) -> dict[str, Any]:
             },
             "handlers": {
                 "json_file": {
-                    "class": "logging.handlers.WatchedFileHandler",
-                    "filename": str(scratch / "json.log"),
+                    **({"class": "logging.StreamHandler", "stream": "ext://sys.stdout"} if scratch is None else file),
                     "formatter": "json_formatter",
                 },
             },
@@ -94,7 +94,7 @@ def _structlog(scratch: Path) -> dict[str, Any]:
     }
 
 
-def _both(scratch: Path) -> dict[str, Any]:
+def _both(scratch: Path | None) -> dict[str, Any]:
     before, after = _prometheus(scratch)["MIDDLEWARE"]
     structlog = _structlog(scratch)
     return {
@@ -105,21 +105,21 @@ def _both(scratch: Path) -> dict[str, Any]:
     }
 
 
-def _ours(scratch: Path) -> dict[str, Any]:
+def _ours(scratch: Path | None) -> dict[str, Any]:
     from django_ops.logs import logging_config
 
     return {
         "INSTALLED_APPS": ["django_ops"],
         "MIDDLEWARE": ["django_ops.middleware.OpsMiddleware"],
         "OPS_TRUSTED_PROXIES": [f"{PROXY}/32"],
-        "LOGGING": logging_config(directory=str(scratch)),
+        "LOGGING": logging_config(directory=scratch and str(scratch)),
     }
 
 
-def _floor(scratch: Path) -> dict[str, Any]:
+def _floor(scratch: Path | None) -> dict[str, Any]:
     return {
         "MIDDLEWARE": ["benchmarks.floor.FloorMiddleware"],
-        "FLOOR_LOG": str(scratch / "floor.log"),
+        "FLOOR_LOG": "/proc/self/fd/1" if scratch is None else str(scratch / "floor.log"),
     }
 
 
