@@ -67,7 +67,7 @@ def fill_database() -> None:
 
 
 def reader_of_a_pipe(path: Path) -> int:
-    """Start what reads a pipe to its end and appends it to `path`, as a container's log driver; return where to write."""
+    """Start what appends all that comes through a pipe to `path`, as a log driver; return where to write."""
     reader, writer = os.pipe()
     with path.open("ab") as file:
         subprocess.Popen(["cat"], stdin=reader, stdout=file)  # ends with the last writer, this process

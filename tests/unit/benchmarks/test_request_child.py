@@ -11,10 +11,13 @@ from benchmarks.environment import ROOT
 from benchmarks.request_child import take_lines
 
 
-@pytest.mark.parametrize(("interface", "view"), [("wsgi", "sync"), ("wsgi", "stored"), ("asgi", "async")])
+@pytest.mark.parametrize(
+    ("interface", "view", "pipe"),
+    [("wsgi", "sync", False), ("wsgi", "stored", False), ("asgi", "async", False), ("wsgi", "sync", True)],
+)
 @pytest.mark.parametrize("variant", [variants.NOTHING, variants.PROMETHEUS, variants.OURS, variants.FLOOR])
-def test_round__serves_and_logs_each_request(tmp_path, variant, interface, view):
-    configuration = {"variant": variant, "interface": interface, "view": view}
+def test_round__serves_and_logs_each_request(tmp_path, variant, interface, view, pipe):
+    configuration = {"variant": variant, "interface": interface, "view": view, "pipe": pipe}
     python = Path(sys.executable)
     # the child asserts that each request is answered, and that it wrote its lines
     with Child(python, "benchmarks.request_child", configuration, tmp_path, {"PYTHONPATH": str(ROOT)}) as child:
@@ -24,4 +27,4 @@ def test_round__serves_and_logs_each_request(tmp_path, variant, interface, view)
 
 def test_take_lines__counts_and_empties(tmp_path):
     (tmp_path / "a.log").write_text("one\ntwo\n")
-    assert [take_lines(tmp_path), take_lines(tmp_path)] == [2, 0]
+    assert [take_lines(tmp_path, 2), take_lines(tmp_path, 0)] == [2, 0]
