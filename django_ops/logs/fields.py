@@ -109,7 +109,10 @@ FIELDS: tuple[Field, ...] = (
     Field("event.outcome", "request", True, "string", "keyword", "success",
           "`success`, `failure` (5xx, exception), or `unknown` (the client left, cancelled, to be retried)."),
     Field("django.outcome", "request", True, "string", "keyword", "ok",
-          "`ok`, `redirect`, `unrouted`, `exception`, `stream`, `disconnect` or `cancelled`."),
+          "`redirect` (3xx), `unrouted` (404, and no route matched), `exception` (a view or middleware raised), "
+          "`stream` (a streamed body that was read to its end), `disconnect` (the client left), `cancelled` (no "
+          "response, or one that was never sent), and `ok` for all else: also a 403, a 404 of a view, or a 500 that a "
+          "view returned. Whether that is a failure `event.outcome` says."),
     Field("django.view", "request", False, "string", "keyword", "orders:detail",
           "The URL name with its namespace, or the view's dotted path.",
           "a route matched"),
@@ -151,7 +154,8 @@ FIELDS: tuple[Field, ...] = (
           "there is an exception"),
     Field("labels", "every", False, "strings by name", "flattened", '{"order": "17"}',
           "What was passed in `extra=`, each value as a string, nested names joined by dots. `format_error` "
-          "says what could not be shown, `format_cut` what was shortened.",
+          "says what could not be shown, `format_cut` names what was shortened: a message of more than 8,192 "
+          "characters, a label of more than 4,096, the longest texts of a line of more than 16 KiB.",
           "`extra=` was used, or something could not be shown in full"),
 )  # fmt: skip
 

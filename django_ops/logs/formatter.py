@@ -21,7 +21,7 @@ from django_ops.logs.line import Document, Source, log_line, request_line, task_
 from django_ops.logs.message import LONGEST_MESSAGE, message_of
 from django_ops.logs.records import ATTRIBUTE, REQUEST_LOGGER, STANDARD_ATTRIBUTES
 from django_ops.logs.service import origin
-from django_ops.logs.shrink import bounded
+from django_ops.logs.shrink import bounded, names_of_cut
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskRecord
 
@@ -173,6 +173,13 @@ def _add_extra(maker: LabelMaker, attributes: dict[str, Any]) -> None:
 
 def _finish(document: Document, maker: LabelMaker) -> None:
     labels = maker.finish()
+    shortened = [
+        *names_of_cut({"message": document["message"]}, ""),
+        *names_of_cut(document.get("error", {}), "error."),
+        *names_of_cut(labels, "labels."),
+    ]
+    if shortened:
+        labels["format_cut"] = " ".join(shortened)[:LONGEST_NAME]
     if labels:
         document["labels"] = labels
 

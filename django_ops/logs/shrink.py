@@ -21,7 +21,8 @@ _SMALLEST_BYTES = 64
 #: So many labels are kept when even short texts are too much.
 _FEW_LABELS = 8
 
-_MARKER = "[... {} characters cut ...]"
+_MARKER_END = " characters cut ...]"
+_MARKER = "[... {}" + _MARKER_END
 _MARKER_BYTES = 40
 _MOST_BYTES_PER_CHARACTER = 6  # in JSON, as \u0000 is written
 
@@ -82,8 +83,15 @@ def _cut_document(document: Document, longest_bytes: int) -> Document:
     names: list[str] = []
     result: Document = _cut_value(document, "", longest_bytes, names)
     if names:
-        result.setdefault("labels", {})["format_cut"] = cut(" ".join(names), 4 * _SMALLEST_BYTES)
+        labels = result.setdefault("labels", {})
+        told = dict.fromkeys([*labels.get("format_cut", "").split(), *names])
+        labels["format_cut"] = cut(" ".join(told), 4 * _SMALLEST_BYTES)
     return result
+
+
+def names_of_cut(texts: dict[str, str], prefix: str) -> list[str]:
+    """Return which of these texts were cut when they were made, by name."""
+    return [f"{prefix}{name}" for name, text in texts.items() if _MARKER_END in text]
 
 
 def _cut_value(value: Any, name: str, longest_bytes: int, names: list[str]) -> Any:

@@ -266,3 +266,14 @@ def test_formatter__takes_what_logging_passes():
         "formatters": {"line": {"class": "django_ops.logs.LineFormatter", "format": "%(message)s"}},
     }
     logging.config.dictConfig({**config, "incremental": False, "disable_existing_loggers": False})
+
+
+def test_line__names_what_was_cut():
+    long = "x" * 10_000
+    document = line(log_record(long, extra={"a": long, "b": [long], "c": "short"}))
+    assert document["labels"]["format_cut"] == "message labels.a labels.b"
+
+
+def test_line__names_what_was_cut_of_an_error():
+    document = line(log_record("failed", exc_info=info(raised(ValueError("x" * 3000)))))
+    assert document["labels"]["format_cut"] == "error.message error.stack_trace"
