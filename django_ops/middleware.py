@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from django_ops.access.gate import auth as gate
-from django_ops.conf import conf
+from django_ops.conf import Configuration, conf
 from django_ops.exceptions import ImproperlyConfiguredError
 from django_ops.exchange import Exchange
 from django_ops.facts import Rules
@@ -68,17 +68,19 @@ class OpsMiddleware:
     def _read_settings(self) -> None:
         self.rules = Rules()
         self.endpoints: dict[str, Endpoint] = _enabled(
-            (conf.OPS_LIVEZ_PATH, health.livez),
-            (conf.OPS_READYZ_PATH, health.readyz),
-            (conf.OPS_METRICS_PATH, metrics.answer),
+            (Configuration.OPS_LIVEZ_PATH.usable(), health.livez),
+            (Configuration.OPS_READYZ_PATH.usable(), health.readyz),
+            (Configuration.OPS_METRICS_PATH.usable(), metrics.answer),
         )
         self.async_endpoints: dict[str, AsyncEndpoint] = _enabled(
-            (conf.OPS_LIVEZ_PATH, _alivez),
-            (conf.OPS_READYZ_PATH, health.areadyz),
-            (conf.OPS_METRICS_PATH, sync_to_async(metrics.answer, thread_sensitive=False)),
+            (Configuration.OPS_LIVEZ_PATH.usable(), _alivez),
+            (Configuration.OPS_READYZ_PATH.usable(), health.areadyz),
+            (Configuration.OPS_METRICS_PATH.usable(), sync_to_async(metrics.answer, thread_sensitive=False)),
         )
         # None where nobody asks: a request-target may begin with anything, not only with a slash
-        self.gate_path: str | None = conf.OPS_GATE_AUTH_PATH if conf.OPS_GATE_MODE == "nginx" else None
+        self.gate_path: str | None = (
+            Configuration.OPS_GATE_AUTH_PATH.usable() if conf.OPS_GATE_MODE == "nginx" else None
+        )
 
     def __call__(self, request: HttpRequest) -> Any:
         """Handle a request; under ASGI return what there is to await."""

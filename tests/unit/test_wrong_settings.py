@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 #: All that is read while a request or task is told of.
 READ_WHEN_TOLD = [
     "OPS_ENVIRONMENT", "OPS_LOG_QUERY_KEYS", "OPS_METRICS_LABEL_LIMIT", "OPS_METRICS_LATENCY_BUCKETS",
-    "OPS_METRICS_MODELS", "OPS_SERVICE_NAME", "OPS_SERVICE_VERSION",
+    "OPS_METRICS_MODELS", "OPS_READYZ_PATH", "OPS_SERVICE_NAME", "OPS_SERVICE_VERSION",
 ]  # fmt: skip
 WRONG = ["500", 7, None, [1], b"500"]
 
