@@ -24,6 +24,14 @@ _FEWEST_CHARACTERS = 8  # different ones
 _GUESSED_FIRST = ("changeme", "secret", "password", "token", "insecure", "example", "test")
 _OUR_CONFIGURATION = "django_ops.gunicorn"
 _CONFIGURATION_FILES = ("gunicorn*.py", "[!.]*/gunicorn*.py", "[!.]*/[!.]*/gunicorn*.py")
+_START_FILES = tuple(
+    folder + name
+    for folder in ("", "[!.]*/", "[!.]*/[!.]*/")
+    for name in ("Procfile", "Dockerfile*", "*compose*.y*ml", "*.service", "*.sh")
+)
+#: Those of gunicorn and uvicorn, and of each server that takes its options from such variables.
+_WORKER_VARIABLES = ("WEB_CONCURRENCY", "UVICORN_WORKERS", "GRANIAN_WORKERS", "UWSGI_WORKERS", "UWSGI_PROCESSES")
+_STARTED_WORKERS = re.compile(r"""--(?:workers|processes)[=\s"',]+(\d+)\b""")
 _WORKERS = re.compile(r"(?:^|\s)(?:--workers[=\s]|-w\s*)(\d+)")
 
 
@@ -38,12 +46,27 @@ def token() -> str:
 
 
 def workers() -> tuple[int, str]:
-    """Return how many workers the environment asks gunicorn for, and the variable that says so."""
+    """Return how many workers the environment asks a server for, and the variable that says so."""
     found = _WORKERS.search(os.environ.get("GUNICORN_CMD_ARGS", ""))
     if found:
         return int(found[1]), "GUNICORN_CMD_ARGS"
-    concurrency = os.environ.get("WEB_CONCURRENCY", "")
-    return (int(concurrency), "WEB_CONCURRENCY") if concurrency.isdecimal() else (1, "")
+    for variable in _WORKER_VARIABLES:
+        number = os.environ.get(variable, "")
+        if number.isdecimal():
+            return int(number), variable
+    return 1, ""
+
+
+def _started_workers() -> Iterator[tuple[Path, int]]:
+    """Yield the files at most two folders below us that start another server than gunicorn with several workers."""
+    texts = {path: _text_of(path) for pattern in _START_FILES for path in Path().glob(pattern)}
+    if any(slot.DIRECTORY_VARIABLE in text for text in texts.values()):
+        return
+    for path, text in sorted(texts.items()):
+        commands = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+        found = None if "gunicorn" in text else _STARTED_WORKERS.search(commands)
+        if found and int(found[1]) > 1:
+            yield path, int(found[1])
 
 
 def _gunicorn_is_configured_by_us() -> bool:
@@ -158,9 +181,13 @@ def unusable_permission() -> Iterator[str]:
 )
 def missing_slot_directory() -> Iterator[str]:
     """Each scrape would tell the numbers of whichever worker answers it."""
+    if slot.directory() is not None:
+        return
     number, variable = workers()
-    if number > 1 and slot.directory() is None and not _gunicorn_is_configured_by_us():
+    if number > 1 and not _gunicorn_is_configured_by_us():
         yield f"{variable} asks for {number} workers, and {slot.DIRECTORY_VARIABLE} is not set."
+    for path, number in _started_workers():
+        yield f"{path} starts {number} workers, and {slot.DIRECTORY_VARIABLE} is not set."
 
 
 @mistake(

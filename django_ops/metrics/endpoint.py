@@ -9,7 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from django_ops.conf import conf
 from django_ops.exceptions import ImproperlyConfiguredError
 from django_ops.guard.access import has_permission, may_read_operations
-from django_ops.metrics import exposition, migrations
+from django_ops.metrics import exposition, migrations, unshared
 
 _METHODS = ("GET", "HEAD")
 
@@ -39,6 +39,7 @@ def respond(request: HttpRequest) -> HttpResponse:
     """Return the exposition in the form that the request accepts."""
     if request.method == "HEAD":
         return HttpResponse(headers={"Cache-Control": "no-store"}, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+    unshared.look(request.META.get("SERVER_PORT", ""))
     migrations.refresh()
     body, headers = exposition.expose(
         request.META.get("HTTP_ACCEPT", ""),

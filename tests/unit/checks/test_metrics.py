@@ -169,6 +169,41 @@ def test_slots__gunicorn_configured_by_somebody_else(found, monkeypatch, tmp_pat
     assert len(found("W017")) == 1
 
 
+@pytest.mark.parametrize("variable", ["UVICORN_WORKERS", "GRANIAN_WORKERS", "UWSGI_PROCESSES"])
+def test_slots__of_another_server(found, monkeypatch, variable):
+    monkeypatch.setenv(variable, "3")
+    assert found("W017") == [f"{variable} asks for 3 workers, and PROMETHEUS_MULTIPROC_DIR is not set."]
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("Procfile", "web: uvicorn shop.asgi --workers 3"),
+        ("deploy/shop.service", "ExecStart=/srv/shop/.venv/bin/hypercorn --workers=3 shop.asgi"),
+        ("docker/app/Dockerfile", 'CMD ["granian", "--workers", "3", "shop.asgi:application"]'),
+        ("compose.yml", "    command: uwsgi --processes 3"),
+    ],
+)
+def test_slots__of_a_server_that_a_file_starts(found, tmp_path, place, line):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text(f"# not with --workers 2\n{line}\n")
+    assert found("W017") == [f"{place} starts 3 workers, and PROMETHEUS_MULTIPROC_DIR is not set."]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "uvicorn shop.asgi --workers 1",
+        "gunicorn shop.wsgi \\\n --workers 3",
+        "export PROMETHEUS_MULTIPROC_DIR=/run/shop\nuvicorn shop.asgi --workers 3",
+    ],
+    ids=["one", "gunicorn", "with a directory"],
+)
+def test_slots__of_a_server_that_has_them(found, tmp_path, text):
+    (tmp_path / "start.sh").write_text(f"{text}\n")
+    assert found("W017") == []
+
+
 def test_slots__gunicorn_told_to_be_configured_by_us(found, monkeypatch):
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--workers 4 --config python:django_ops.gunicorn")
     assert found("W017") == []
