@@ -6,6 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from django_ops.record import owner
+
 _locks: dict[Path, int] = {}  # drain file -> descriptor
 
 
@@ -46,6 +48,6 @@ def _open(drain_file: Path) -> int | None:
     path = drain_file.with_name(f"{drain_file.name}.watched")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return owner.open_file(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError:  # a read-only file system, or another user's directory: then nothing can be told
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from django_ops.exceptions import SlotError
+from django_ops.health.watch import is_watched
 from django_ops.logs.files import problem_with
 from django_ops.logs.rotation import open_own_file
 from django_ops.metrics import slots
@@ -75,8 +76,9 @@ def test_root__makes_files_for_the_owner_of_the_directory(theirs):
     require_root()
     os.close(open_own_file(theirs / "log", "shop", "0").descriptor)
     slot.label()
+    is_watched(theirs / "draining")  # as `sudo manage.py ops_drain` asks
     made = {path.name: owner_of(path) for path in theirs.rglob("*")}
-    assert made == dict.fromkeys(("log", "shop.0.jsonl", "slot-0.lock"), (UID, GID))
+    assert made == dict.fromkeys(("draining.watched", "log", "shop.0.jsonl", "slot-0.lock"), (UID, GID))
 
 
 def test_root__gives_away_only_what_it_made(theirs):
