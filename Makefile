@@ -43,7 +43,7 @@ endif
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run password demo-traffic test test-matrix coverage images e2e secrets-rotate lint format bench wheel requirements clean
+.PHONY: help run password demo-traffic test test-matrix test-uwsgi coverage images e2e secrets-rotate lint format bench wheel requirements clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,10 @@ test-matrix: ## Run what depends on Python on 3.13, on 3.12, and with Django 6.0
 	.ci/debian --fresh trixie sh -c 'make .venv/.test && .venv/bin/pip install --quiet "django==6.0.*" && make test CORNER=1'
 	rm -rf .cache/python-3.12 && git clone --quiet . .cache/python-3.12
 	$(MAKE) -C .cache/python-3.12 test CORNER=1 PYTHON=$(PYTHON312)
+
+test-uwsgi: .venv/.test ## Compile uWSGI (a C compiler; a minute), and test what it tells of requests
+	.venv/bin/pip install --quiet --require-hashes --no-deps --no-binary :all: -r requirements/uwsgi.txt
+	.venv/bin/pytest tests/uwsgi $(ARGS)
 
 coverage: ## Run all tests and report the branch coverage of django_ops
 	$(MAKE) test ALL=1 COVERAGE=1
@@ -111,6 +115,7 @@ requirements: .venv/.pin ## Choose the newest versions that fit pyproject.toml a
 	$(PIN) pyproject.toml --group test --group lint -c requirements/test.txt -o requirements/lint.txt
 	$(PIN) pyproject.toml --group image -c requirements/test.txt -o requirements/stack.txt
 	$(PIN) --group dev -c requirements/stack.txt -o requirements/dev.txt
+	$(PIN) --group uwsgi -o requirements/uwsgi.txt
 	$(PIN) --group build --group pin -c requirements/run.txt -o requirements/pin.txt
 
 clean: ## Remove what was built and installed, not the data in var/

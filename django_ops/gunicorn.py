@@ -12,20 +12,17 @@ import logging.config
 import os
 import signal
 import sys
-import sysconfig
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from django.conf import settings
-from django.utils.functional import empty
 from gunicorn import glogging
 
 from django_ops.exceptions import SlotError
 from django_ops.health import gunicorn_drain
-from django_ops.logs import logging_config, service
+from django_ops.logs import logging_config, service, site
+from django_ops.logs.console import ConsoleHandler, FileAndConsoleHandler
+from django_ops.logs.standard_output import StandardOutputHandler
+from django_ops.logs.terminal import TerminalFormatter
 from django_ops.metrics import slots
 from django_ops.record import slot, slot_directory
 
@@ -36,10 +33,7 @@ __all__ = [
 
 accesslog = None  # one line per request is ours to write
 
-_DICT_CONFIG = "logging.config.dictConfig"  # LOGGING_CONFIG's default
-
-#: Modules below stay imported: ours are the master's as well, also where this is a working copy.
-_OURS = Path(__file__).parent
+_SEEN = (StandardOutputHandler, ConsoleHandler, FileAndConsoleHandler)
 
 _master_pid = 0
 _handed_out: set[str] = set()  # slots of workers that have not been seen to end
@@ -70,20 +64,35 @@ def _become_master(cfg: Any) -> None:
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
-    """gunicorn's messages as lines of the site's log, in the place of `errorlog` and syslog; no access log."""
+    """gunicorn's messages as lines of the site's log, in the place of `errorlog` and syslog; no access log.
+
+    Where the site's log goes elsewhere than to the terminal, what the master and a worker that cannot boot say at
+    ERROR is said on standard error as well.
+    """
 
     def setup(self, cfg: Any) -> None:
         """Configure logging as the site does. gunicorn calls this in the master: at start, and at each HUP."""
         _become_master(cfg)  # here, as a preloaded application comes next
         super().setup(cfg)
-        if cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json:
-            return  # told how to log by its own settings
         log = self.error_log
-        own, log.handlers, log.propagate = log.handlers, [], True
+        self.own = [handler for handler in log.handlers if getattr(handler, "_gunicorn", False)]
+        if cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json:
+            self.own = []
+            return  # told how to log by its own settings
+        log.handlers, log.propagate = [], True
         _configure_as_the_site()
-        log.disabled = False
-        if not log.hasHandlers():  # the site logs some names only, and this is none of them
-            log.handlers, log.propagate = own, False
+        if not log.hasHandlers():  # the site has none for this logger that a master can use
+            log.handlers, log.propagate = self.own, False
+        elif not _reaches_a_terminal(log):
+            self.own = [_for_errors()]
+            log.handlers += self.own
+
+    def join_the_site(self) -> None:
+        """Speak through the site's handlers, all of which a worker that has loaded the site can use."""
+        log = self.error_log
+        log.disabled = False  # as LOGGING does to what it does not name, where it is not told otherwise
+        if self.own and log.handlers == self.own and logging.getLogger().handlers:
+            log.handlers, log.propagate = [], True
 
     @property
     def access_log_enabled(self) -> bool:
@@ -98,52 +107,43 @@ logger_class = Logger
 
 
 def _configure_as_the_site() -> None:
-    """Log as LOGGING of the site's settings says, or to stdout where they cannot be read or used.
+    """Log as LOGGING of the site's settings says, or to stdout where there is none or it cannot be used.
 
-    The workers will fail on such settings, and say so through this log.
+    Where the settings cannot be read, the workers will fail as well, and say so through this log.
     """
     module_name = os.environ.get("DJANGO_SETTINGS_MODULE")
-    with _leaving_no_settings():
+    found = site.read(module_name) if module_name else site.Site()
+    service.take_from(SimpleNamespace(**(found.service or {})))
+    problem: str | BaseException = found.problem
+    if found.logging is not None:
         try:
-            site = import_module(module_name) if module_name else None
-            service.take_from(site)
-            if getattr(site, "LOGGING_CONFIG", _DICT_CONFIG) == _DICT_CONFIG and getattr(site, "LOGGING", None):
-                logging.config.dictConfig(site.LOGGING)  # type: ignore[union-attr]
-                return
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            logging.config.dictConfig(_standard_output_only())
-            logging.getLogger(__name__).info("LOGGING of %s cannot be used here: %r", module_name, error)
+            logging.config.dictConfig(found.logging)
             return
-        logging.config.dictConfig(_standard_output_only())
+        except Exception as error:
+            problem = error
+    logging.config.dictConfig(site.for_a_master(logging_config()))
+    if problem:
+        logging.getLogger(__name__).info("LOGGING of %s cannot be used here: %s", module_name, problem)
 
 
-def _standard_output_only() -> dict[str, Any]:
-    """Return what `logging_config()` makes of the root logger; the rest needs settings."""
-    whole = logging_config()
-    used = {name: whole["handlers"][name] for name in whole["root"]["handlers"]}
-    return {**whole, "filters": {}, "handlers": used, "loggers": {}}
+def _for_errors() -> logging.Handler:
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.ERROR)
+    handler.setFormatter(TerminalFormatter())
+    handler._gunicorn = True  # type: ignore[attr-defined] # or the next setup would keep it
+    return handler
 
 
-@contextmanager
-def _leaving_no_settings() -> Iterator[None]:
-    """Forget which modules of the site were imported, and that Django's settings were asked for.
-
-    A worker that is forked after a reload must import the new code, not find the old one imported by its master.
-    """
-    before = set(sys.modules)
-    configured = settings.configured
-    try:
-        yield
-    finally:
-        if not configured:
-            settings._wrapped = empty
-        installed = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
-        for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file is not None and not file.startswith((*installed, str(_OURS))):
-                del sys.modules[name]
+def _reaches_a_terminal(log: logging.Logger) -> bool:
+    """Tell whether a record is written to standard output or error, which whoever starts the server looks at."""
+    logger: logging.Logger | None = log
+    while logger is not None:
+        for handler in logger.handlers:
+            stream = getattr(handler, "stream", None)
+            if isinstance(handler, _SEEN) or (stream and stream in (sys.stdout, sys.stderr)):
+                return True
+        logger = logger.parent if logger.propagate else None
+    return False
 
 
 def on_starting(server: Any) -> None:
@@ -167,7 +167,9 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell the master how long to drain, and let a worker of threads quit between two events."""
+    """Log as the site, tell the master how long to drain, and let a worker of threads quit between two events."""
+    if isinstance(worker.log, Logger):
+        worker.log.join_the_site()
     if getattr(worker, "method_queue", None) is not None:  # gthread, but not of old gunicorns
         _quit_between_events(worker)
     gunicorn_drain.worker_ready(worker)

@@ -22,9 +22,16 @@ from django_ops.record.context import current
 HANDLER = "django_ops"
 
 #: Loggers whose libraries give them handlers of their own; here they speak through the root.
-_JOINED = ("django", "gunicorn.error", "uvicorn", "uvicorn.error", "uvicorn.asgi", "celery", "py.warnings")
+_JOINED = (
+    "django", "gunicorn.error", "uvicorn", "uvicorn.error", "uvicorn.asgi", "hypercorn.error", "daphne", "waitress",
+    "_granian", "celery", "py.warnings",
+)  # fmt: skip
+#: Servers, whose errors are also said on standard error where lines go to files: a server that cannot start, such as
+#: on a port that is taken, is looked for there.
+_SERVERS = ("gunicorn.error", "uvicorn", "daphne", "celery")
+_TERMINAL = "terminal"
 #: Access logs, which the request line replaces.
-_SILENCED = ("gunicorn.access", "uvicorn.access")
+_SILENCED = ("gunicorn.access", "uvicorn.access", "hypercorn.access", "granian.access")
 #: `runserver`'s, which also tells of what never reaches OpsMiddleware: static files, and requests that are no HTTP.
 _DEVELOPMENT_SERVER = "django.server"
 
@@ -71,6 +78,9 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
     loggers |= {name: {"handlers": ["null"], "propagate": False} for name in _SILENCED}
     loggers[_DEVELOPMENT_SERVER] = {"handlers": [], "filters": ["untold"], "propagate": True}
     loggers["django"]["handlers"] = ["mail_admins"]  # as Django has it, for those who set ADMINS
+    if options["directory"] is not None:
+        for name in _SERVERS:
+            loggers[name]["handlers"] = [_TERMINAL]
     for name, theirs in options["loggers"].items():
         loggers[name] = {**loggers.get(name, {}), **({"level": theirs} if isinstance(theirs, str) else theirs)}
     file_options = {name: options[name] for name in ("directory", "name", *_LIMITS)}
@@ -81,6 +91,7 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
             "require_debug_false": {"()": "django.utils.log.RequireDebugFalse"},
             "untold": {"()": "django_ops.logs.configuration.Untold"},
         },
+        "formatters": {_TERMINAL: {"()": "django_ops.logs.terminal.TerminalFormatter"}},
         "handlers": {
             HANDLER: {
                 "()": "django_ops.logs.configuration.make_handler",
@@ -94,6 +105,7 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
                 "filters": ["require_debug_false"],
             },
             "null": {"class": "logging.NullHandler"},
+            _TERMINAL: {"class": "django_ops.logs.terminal.TerminalHandler", "level": "ERROR", "formatter": _TERMINAL},
         },
         "root": {"level": options["level"], "handlers": [HANDLER]},
         "loggers": loggers,

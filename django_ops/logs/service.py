@@ -14,7 +14,7 @@ from django_ops.logs.line import Origin
 from django_ops.record import redaction, slot
 
 #: Setting, and the key of `service` that it fills.
-_SERVICE = {"OPS_SERVICE_NAME": "name", "OPS_SERVICE_VERSION": "version", "OPS_ENVIRONMENT": "environment"}
+SERVICE = {"OPS_SERVICE_NAME": "name", "OPS_SERVICE_VERSION": "version", "OPS_ENVIRONMENT": "environment"}
 
 _origin: Origin | None = None
 _unconfigured: object = None
@@ -32,7 +32,7 @@ def origin() -> Origin:
     configured = settings.configured
     place = _slot()
     values = _values(conf if configured else _unconfigured)
-    found = Origin({key: values[name] for name, key in _SERVICE.items()}, {"pid": os.getpid()}, {"slot": place})
+    found = Origin({key: values[name] for name, key in SERVICE.items()}, {"pid": os.getpid()}, {"slot": place})
     if configured:
         _hide_further_keys()
         _origin = found
@@ -64,7 +64,7 @@ def _slot() -> str:
 
 def _values(source: object) -> dict[str, str]:
     values = {}
-    for name in _SERVICE:
+    for name in SERVICE:
         value: Any = getattr(source, name, None)
         values[name] = value if isinstance(value, str) and value else _default(name)
     return values
@@ -82,7 +82,7 @@ def _hide_further_keys() -> None:
 
 
 def _on_setting_changed(*, setting: str, **_: object) -> None:
-    if setting in _SERVICE:
+    if setting in SERVICE:
         forget()
     elif setting == "OPS_LOG_HIDDEN_KEYS":
         _hide_further_keys()

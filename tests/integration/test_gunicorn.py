@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,6 +109,36 @@ def test_error_log__goes_to_the_files_of_the_site(tmp_path):
         eventually(lambda: "Listening at" in (logs / "django.main.jsonl").read_text(), "the master's line")
         eventually(lambda: "GET /ok 200" in (logs / "django.0.jsonl").read_text(), "the worker's line")
     assert server.log.read_text() == ""
+
+
+@contextmanager
+def logging_to_files(directory: Path, settings: str, *options: str) -> Iterator[Server]:
+    """Start a server that cannot start, whose site logs to files."""
+    (directory / "ownsettings.py").write_text(f"{SITE}{settings}\n")
+    environment = own_settings(directory)
+    with started(Server(SYNC, directory, *options, SITE_LOGS=str(directory / "logs"), **environment)) as server:
+        yield server
+
+
+#: Of a site that logs to a file of its own choosing.
+A_FILE = "LOGGING = {'version': 1, 'root': {'handlers': ['file'], 'level': 'INFO'}, 'handlers': {'file': {'class': "
+A_FILE += "'logging.FileHandler', 'filename': DIRECTORY / 'log', 'delay': True}}}"
+
+
+@pytest.mark.parametrize("settings", ["", A_FILE], ids=["our files", "a file of theirs"])
+def test_start__on_a_port_that_is_taken_is_said_on_stderr(tmp_path, settings):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with logging_to_files(tmp_path, settings, "--bind", address) as server:
+            eventually(lambda: "Connection in use" in server.errors.read_text(), f"gunicorn says so: {server.said}")
+
+
+def test_start__of_a_worker_that_cannot_boot_is_said_on_stderr(tmp_path):
+    with logging_to_files(tmp_path, "INSTALLED_APPS = [*INSTALLED_APPS, 'no.such.app']") as server:
+        assert server.process.wait(60) == 3
+    said = server.errors.read_text()
+    assert said.count("ModuleNotFoundError: No module named 'no'") == 1
+    assert "Worker failed to boot" in said
 
 
 def test_error_log__where_the_site_logs_some_names_only(tmp_path):

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
-from django.conf import settings as django_settings
 from gunicorn.config import Config
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -160,7 +159,7 @@ def test_drain__is_installed_when_the_server_is_ready(server):
 
 
 def worker_of(**settings):
-    return SimpleNamespace(cfg=configured(**settings))
+    return SimpleNamespace(cfg=configured(**settings), log=None)
 
 
 @pytest.mark.parametrize(("name", "hook"), [("worker_ready", "post_worker_init"), ("close_connection", "pre_request")])
@@ -246,13 +245,6 @@ def test_logger__that_is_configured_by_gunicorn_is_left_alone(monkeypatch):
     ours.Logger(configured(logconfig_dict={"version": 1, "disable_existing_loggers": False}))
 
 
-def test_logger__may_be_set_up_again():
-    config = configured()
-    log = ours.Logger(config)
-    log.setup(config)
-    assert (log.error_log.propagate, log.error_log.handlers) == (True, [])
-
-
 @pytest.fixture
 def site(monkeypatch, tmp_path):
     """Write a settings module that the environment names; `site("LOGGING = ...")`."""
@@ -276,40 +268,28 @@ LOGGING = {
 """
 
 
+def test_logger__joins_the_site_that_a_worker_has_loaded(site):
+    """The master could use none of its handlers."""
+    site(WITH_A_HANDLER.replace("logging.NullHandler", "their.own"))
+    worker = worker_of()
+    worker.log = log = ours.Logger(configured())
+    assert [type(handler) for handler in log.error_log.handlers] == [logging.StreamHandler]
+    logging.getLogger().addHandler(logging.NullHandler())
+    ours.post_worker_init(worker)
+    assert (log.error_log.handlers, log.error_log.propagate, log.error_log.disabled) == ([], True, False)
+
+
+def test_logger__may_be_set_up_again():
+    config = configured()
+    log = ours.Logger(config)
+    log.setup(config)
+    assert (log.error_log.propagate, log.error_log.handlers) == (True, [])
+
+
 def test_site__logging_is_used(site):
     site(WITH_A_HANDLER)
     ours._configure_as_the_site()
     assert [type(handler) for handler in logging.getLogger().handlers] == [logging.NullHandler]
-
-
-def test_site__modules_are_forgotten(site):
-    site(WITH_A_HANDLER)
-    ours._configure_as_the_site()
-    assert "sitesettings" not in sys.modules
-
-
-def test_site__that_was_imported_before_stays(site):
-    site(WITH_A_HANDLER)
-    importlib.import_module("sitesettings")
-    ours._configure_as_the_site()
-    assert "sitesettings" in sys.modules
-    del sys.modules["sitesettings"]
-
-
-def test_site__settings_are_not_left_configured(site, monkeypatch):
-    site(
-        "SECRET_KEY = 'x'\nfrom django.conf import settings\nsettings.SECRET_KEY if False else None\n" + WITH_A_HANDLER
-    )
-    monkeypatch.setattr(django_settings, "_wrapped", ours.empty)
-    with ours._leaving_no_settings():
-        django_settings.configure()
-    assert not django_settings.configured
-
-
-def test_site__settings_that_were_configured_stay():
-    with ours._leaving_no_settings():
-        pass
-    assert django_settings.configured
 
 
 @pytest.mark.parametrize(
@@ -327,12 +307,6 @@ def test_site__whose_logging_cannot_be_used_logs_to_stdout(site, text):
     site(text)
     ours._configure_as_the_site()
     assert [type(handler).__name__ for handler in logging.getLogger().handlers] == ["StandardOutputHandler"]
-
-
-def test_site__that_is_interrupted_is_interrupted(site):
-    site("raise KeyboardInterrupt")
-    with pytest.raises(KeyboardInterrupt):
-        ours._configure_as_the_site()
 
 
 def test_site__that_the_environment_does_not_name(monkeypatch):

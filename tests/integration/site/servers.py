@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.integration.services import held_port
 from tests.unit.logs.examples import VALIDATOR
 
 Line = dict[str, Any]
@@ -33,14 +34,32 @@ CONFIGURATION = "python:django_ops.gunicorn"
 
 _GUNICORN = (str(Path(sys.executable).with_name("gunicorn")), "--no-control-socket", "--graceful-timeout", "5")
 WSGI, ASGI = "tests.integration.site.wsgi", "tests.integration.site.asgi:application"
+_PROGRAMS = Path(sys.executable).parent
+#: A socket is handed on to those that can take it; others bind to a port that is held for them.
+_DESCRIPTOR, _PORT = "{descriptor}", "{port}"
+_GUNICORN_BIND = ("--bind", f"fd://{_DESCRIPTOR}")
 #: How each kind of server is started, but for its socket.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "gunicorn sync": (*_GUNICORN, "--worker-class", "sync", WSGI),
     "gunicorn gthread": (*_GUNICORN, "--worker-class", "gthread", "--threads", "8", WSGI),
     "gunicorn asgi": (*_GUNICORN, "--worker-class", "asgi", ASGI),
-    "uvicorn": (sys.executable, "-m", "tests.integration.site.with_uvicorn"),
-}
-KINDS = tuple(COMMANDS)
+    "gunicorn gevent": (*_GUNICORN, "--worker-class", "gevent", WSGI),
+    "gunicorn uvicorn": (*_GUNICORN, "--worker-class", "uvicorn_worker.UvicornWorker", ASGI),
+    "uvicorn": (sys.executable, "-m", "tests.integration.site.with_uvicorn", _DESCRIPTOR),
+    "hypercorn": (
+        str(_PROGRAMS / "hypercorn"), "--bind", f"fd://{_DESCRIPTOR}", "--error-logfile", os.devnull, ASGI,
+    ),
+    "daphne": (str(_PROGRAMS / "daphne"), "--fd", _DESCRIPTOR, "--access-log", os.devnull, ASGI),
+    "granian asgi": (str(_PROGRAMS / "granian"), "--interface", "asginl", "--port", _PORT, ASGI),
+    "granian wsgi": (str(_PROGRAMS / "granian"), "--interface", "wsgi", "--port", _PORT, f"{WSGI}:application"),
+    "waitress": (str(_PROGRAMS / "waitress-serve"), f"--listen=127.0.0.1:{_PORT}", f"{WSGI}:application"),
+    "uwsgi": (
+        str(_PROGRAMS / "uwsgi"), "--http-socket", f"127.0.0.1:{_PORT}", "--module", f"{WSGI}:application",
+        "--master", "--processes", "1", "--enable-threads", "--die-on-term", "--need-app", "--disable-logging",
+    ),
+}  # fmt: skip
+#: What every outcome is tried with, in each of its ways; the others are in test_servers.py.
+KINDS = ("gunicorn sync", "gunicorn gthread", "gunicorn asgi", "uvicorn")
 ASYNC_KINDS = ("gunicorn asgi", "uvicorn")
 
 
@@ -73,23 +92,23 @@ class Server:
 
     def __init__(self, kind: str, directory: Path, *options: str, **environment: str | None) -> None:
         self.kind = kind
-        self.is_async = kind in ASYNC_KINDS
+        self.is_async = kind in ASYNC_KINDS or ASGI in COMMANDS[kind]
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self.log = directory / "output.jsonl"
         self.errors = directory / "errors.txt"
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self.listener.getsockname()[1]
-        self.command = [*COMMANDS[kind]]
-        if kind == "uvicorn":
-            self.command.append(str(self.listener.fileno()))
-        elif "--bind" in options:
+        command = [*COMMANDS[kind]]
+        if kind.startswith("gunicorn"):
+            command += () if "--bind" in options else _GUNICORN_BIND
+            command += () if "--config" in options else ("--config", CONFIGURATION)
+        if "--bind" in options:
             self.port = int(options[options.index("--bind") + 1].rpartition(":")[2])
-        else:
-            self.command += ["--bind", f"fd://{self.listener.fileno()}"]
-        if kind != "uvicorn" and "--config" not in options:
-            self.command += ["--config", CONFIGURATION]
-        self.command += options
+        elif any(_PORT in word for word in command):
+            self.port = held_port()
+        places = {_DESCRIPTOR: str(self.listener.fileno()), _PORT: str(self.port)}
+        self.command = [_filled(word, places) for word in (*command, *options)]
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.integration.site.settings",
@@ -190,6 +209,8 @@ class Server:
         whole = new[: new.rfind(b"\n") + 1]
         self._read_bytes += len(whole)
         for text in whole.splitlines():
+            if self.kind.startswith("granian") and text.startswith(b"["):
+                continue  # its first process has never heard of Django
             line = json.loads(text)
             VALIDATOR.validate(line)
             self._lines.append(line)
@@ -224,6 +245,12 @@ class Server:
             for sample in family.samples
             if re.match(r"django_(ops_)?http_", sample.name) and not sample.name.endswith("_bucket")
         }
+
+
+def _filled(word: str, places: dict[str, str]) -> str:
+    for place, value in places.items():
+        word = word.replace(place, value)
+    return word
 
 
 def new_id() -> str:

@@ -39,10 +39,13 @@ async def aok(request):
 
 
 def item(request, pk):
-    """Say something in the log, before and after some queries."""
+    """Say something in the log, before and after some queries; wait for a time, or a minute at most for a file."""
     logger.info("item %s begins", pk, extra={"item": pk})
     run_queries(pk % 5)
     time.sleep(number(request, "seconds", 0.0))
+    deadline = time.monotonic() + 60
+    while "until" in request.GET and not Path(request.GET["until"]).exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
     logger.info("item %s ends", pk, extra={"item": pk})
     return HttpResponse(f"item {pk}")
 

@@ -62,6 +62,16 @@ def test_logging_config__line_of_a_logger(configured, name):
     assert [line["log.logger"] for line in read()] == [name]
 
 
+@pytest.mark.parametrize("name", ["gunicorn.error", "uvicorn.error", "celery.worker.consumer", "shop"])
+def test_logging_config__with_files_errors_of_servers_are_also_on_stderr(configured, capsys, name):
+    read = configured()
+    logging.getLogger(name).info("begins")
+    logging.getLogger(name).error("cannot listen")
+    assert [line["message"] for line in read()] == ["begins", "cannot listen"]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.rpartition("] ")[2] for line in said] == ([] if name == "shop" else ["cannot listen"])
+
+
 @pytest.mark.parametrize("name", ["gunicorn.access", "uvicorn.access", "django.server"])
 def test_logging_config__access_logs_are_silent(configured, name):
     read = configured()

@@ -20,6 +20,7 @@ GROUPS = {
     "stack": (["image"], True),
     "dev": (["dev"], False),
     "pin": (["build", "pin"], False),
+    "uwsgi": (["uwsgi"], False),
 }
 #: Before 3.11.3, redis needs a package more.
 PYTHONS = ("3.11.0", "3.11.9", "3.12.0", "3.13.0", "3.14.0")

@@ -1,0 +1,28 @@
+"""Text for whoever looks at a server's terminal, `docker logs` or journald, where the lines go to files."""
+
+from __future__ import annotations
+
+import logging
+
+from django_ops.logs.console import FileAndConsoleHandler
+from django_ops.record.redaction import mask_text
+
+
+class TerminalHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to standard error what is not there already: in development the console shows all records."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write `record`, unless the root's handler has a console."""
+        if not any(isinstance(handler, FileAndConsoleHandler) for handler in logging.getLogger().handlers):
+            super().emit(record)
+
+
+class TerminalFormatter(logging.Formatter):
+    """A record as servers write it by themselves, its traceback in lines below, and secrets masked."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s [%(process)d] [%(levelname)s] %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text."""
+        return mask_text(super().format(record))

@@ -1,0 +1,7 @@
+"""What uWSGI tells. It has no wheel, so `make test-uwsgi` compiles it for this test, and `make test` leaves it out."""
+
+from tests.integration.test_servers import assert_told_as_the_page_says
+
+
+def test_outcomes__are_told_as_the_page_says(tmp_path):
+    assert_told_as_the_page_says("uwsgi", tmp_path)
