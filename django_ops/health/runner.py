@@ -15,6 +15,7 @@ from django.db import connections
 
 from django_ops.conf import conf
 from django_ops.health.check import Check, Report, Result
+from django_ops.health.checks.urlconf import URLCONF
 from django_ops.health.resolve import resolve
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Runner:
         self._report: Report | None = None
         self._expires_at = 0.0
         self._runs: dict[str, Run] = {}
+        self._has_urlconf = False
 
     def report(self) -> Report:
         """Return the latest report, or wait for the one that is being made."""
@@ -103,12 +105,20 @@ class Runner:
 
     def _fly(self, flight: Future[Report]) -> None:
         try:
-            report = Report(tuple(run.result() for run in self._begin(resolve(conf.OPS_READYZ_CHECKS))))
+            report = Report(self._results(resolve(conf.OPS_READYZ_CHECKS)))
         except BaseException as error:  # whatever it is, those who wait must be told
             report = _unusable(error)
         finally:
             _close_connections()
         self._land(flight, report)
+
+    def _results(self, checks: list[Check]) -> tuple[Result, ...]:
+        """Run the checks, and that of the URLconf until it has been loaded once: then it stays loaded."""
+        if self._has_urlconf:
+            return tuple(run.result() for run in self._begin(checks))
+        urlconf, *results = (run.result() for run in self._begin([URLCONF, *checks]))
+        self._has_urlconf = urlconf.error is None
+        return tuple(results) if self._has_urlconf else (urlconf, *results)
 
     def _land(self, flight: Future[Report], report: Report) -> None:
         believed_seconds = _believed_seconds()

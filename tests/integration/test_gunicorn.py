@@ -141,6 +141,16 @@ def test_start__of_a_worker_that_cannot_boot_is_said_on_stderr(tmp_path):
     assert "Worker failed to boot" in said
 
 
+def test_start__with_a_broken_urlconf_is_not_ready(tmp_path):
+    """Every page is a 500; a rolling deploy must not go through."""
+    (tmp_path / "brokenurls.py").write_text("import nonexistent")
+    (tmp_path / "ownsettings.py").write_text(f"{SITE}ROOT_URLCONF = 'brokenurls'\n")
+    with running(SYNC, tmp_path, **own_settings(tmp_path)) as server:
+        assert server.get("/ok").status == 500
+        assert server.get("/readyz").status == 503
+        assert b"No module named 'nonexistent'" in server.get("/readyz", TOKEN).body
+
+
 def test_error_log__where_the_site_logs_some_names_only(tmp_path):
     (tmp_path / "ownsettings.py").write_text(f"{SITE}LOGGING = {{'version': 1}}\n")
     with running(SYNC, tmp_path, **own_settings(tmp_path)) as server:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,26 @@ def test_report__no_checks(use):
     assert use().report().status is Status.OK
 
 
+def test_report__of_a_urlconf_that_is_broken(use, settings, monkeypatch, tmp_path):
+    """In what it includes; and it is not believed for ever."""
+    (tmp_path / "outerurls.py").write_text(
+        "from django.urls import include, path\nurlpatterns = [path('', include('innerurls'))]"
+    )
+    (tmp_path / "innerurls.py").write_text("import nonexistent")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    settings.ROOT_URLCONF = "outerurls"
+    runner = use(Counting())
+    (failure,) = runner.report().failures
+    assert (failure.name, failure.critical) == ("ROOT_URLCONF", True)
+    assert failure.summary == "ModuleNotFoundError: No module named 'nonexistent'"
+    (tmp_path / "innerurls.py").write_text("urlpatterns = []")
+    assert (runner.report().status, [result.name for result in runner.report().results]) == (
+        Status.OK,
+        ["tests.unit.health.test_runner.Counting"],
+    )
+
+
 def test_report__failure_carries_the_error(use):
     error = OSError("refused")
     assert use(Counting(error)).report().results[0].error is error
@@ -132,7 +153,7 @@ def test_coroutine__failure(use):
 def test_coroutine__is_cancelled_at_its_deadline(use):
     runner = use(never, timeout_seconds=0.05)
     runner.report()
-    (run,) = runner._runs.values()
+    *_, run = runner._runs.values()
     assert run.ended.wait(WAIT_SECONDS)
 
 
@@ -199,7 +220,7 @@ def test_deadline__runs_again_when_the_hung_run_has_ended(use, gate, settings):
     hung = Counting(until=gate)
     runner = use(hung, timeout_seconds=0.05)
     runner.report()
-    (run,) = runner._runs.values()
+    *_, run = runner._runs.values()
     gate.set()
     assert run.ended.wait(WAIT_SECONDS)
     settings.OPS_READYZ_TIMEOUT_SECONDS = WAIT_SECONDS
@@ -310,7 +331,7 @@ def test_thread__none_left_for_a_check_is_its_failure(use, monkeypatch):
         start(self)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    (result,) = runner.report().results
+    *_, result = runner.report().results
     assert (result.name, result.summary) == (
         "tests.unit.health.test_runner.Counting",
         "RuntimeError: can't start new thread",

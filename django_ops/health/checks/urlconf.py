@@ -1,0 +1,16 @@
+"""Can the URLconf be loaded? Django loads it with the first request, so a server whose URLconf is broken starts well."""
+
+from __future__ import annotations
+
+from django.urls import get_resolver
+
+from django_ops.health.check import Check
+
+
+def load() -> None:
+    """Import the URLconf with all that it includes, and compile its patterns. Raises whatever is wrong with it."""
+    get_resolver().reverse_dict  # noqa: B018 - it is made of all of that
+
+
+#: Large sites take seconds, once; until then they can answer nothing else either.
+URLCONF = Check("ROOT_URLCONF", load, timeout_seconds=30.0)
