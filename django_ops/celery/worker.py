@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from celery.signals import celeryd_init, worker_init, worker_ready, worker_shutdown
+from celery.signals import celeryd_init, worker_init, worker_shutdown
 
 from django_ops.celery import server
 from django_ops.celery.runs import is_pool_child
@@ -27,7 +27,6 @@ def connect() -> None:
     for signal, receiver in (
         (celeryd_init, _on_command),
         (worker_init, _on_init),
-        (worker_ready, _on_ready),
         (worker_shutdown, _on_shutdown),
     ):
         signal.connect(receiver, weak=False, dispatch_uid="django_ops.celery.worker")
@@ -54,12 +53,14 @@ def _on_command(instance: Any, **kwargs: Any) -> None:
 
 
 def _on_init(sender: Any, **kwargs: Any) -> None:
-    """Empty the slot directory; the parent of a prefork pool runs no task and takes no number."""
+    """Empty the slot directory and serve; the parent of a prefork pool runs no task and takes no number."""
     if is_prefork(sender.pool_cls):
         slot.be_main()
     where = slot.directory()
     if where is not None:
         slots.wipe(where)
+    # not when the worker is ready: while its broker is away, a probe would restart it for ever
+    server.start()
 
 
 def is_prefork(pool: Any) -> bool:
@@ -67,11 +68,6 @@ def is_prefork(pool: Any) -> bool:
     # not imported to find out: gevent must patch first
     name = (pool if isinstance(pool, str) else pool.__module__).partition(":")[0]
     return name.rpartition(".")[2] in ("prefork", "processes")
-
-
-def _on_ready(**kwargs: Any) -> None:
-    """Serve the metrics; Celery says that it is ready again whenever it has lost its broker and found it."""
-    server.start()
 
 
 def _on_shutdown(**kwargs: Any) -> None:

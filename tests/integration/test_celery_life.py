@@ -20,7 +20,7 @@ from tests.integration.celery_shop import (
     rest_in_other_processes,
 )
 from tests.integration.services import HOST, Redis
-from tests.integration.workers import Worker, running_worker
+from tests.integration.workers import TOKEN, Worker, running_worker
 
 
 @pytest.mark.slow
@@ -109,6 +109,18 @@ def test_slot_directory_that_is_given__is_emptied_at_start(shop: Celery, redis_s
     options = ("-P", "prefork", "-c", "1")
     with running_worker(tmp_path, redis_server, "emptied", *options, PROMETHEUS_MULTIPROC_DIR=str(given)):
         assert not (given / "metrics-7.cells").exists()
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_broker_that_is_away_at_start__liveness_is_answered_and_the_terminal_says_so(pool: str, tmp_path: Path) -> None:
+    worker = Worker(tmp_path, Redis(HOST, services.held_port()), "alone")
+    try:
+        worker.start("-P", pool, "-c", "1", wait=False)
+        worker.wait(lambda: worker.is_alive(), "/livez answers")
+        worker.wait(lambda: "Cannot connect to redis" in worker.stdout.read_text(), "the terminal says so")
+        assert worker.get("/metrics", Authorization=f"Bearer {TOKEN}")[0] == 200
+    finally:
+        assert worker.stop() == 0
 
 
 def test_port_that_is_taken__is_an_error_in_the_log_and_the_worker_works(

@@ -48,8 +48,8 @@ class Worker:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *options: str) -> None:
-        """Start it, and wait until it takes tasks."""
+    def start(self, *options: str, wait: bool = True) -> None:
+        """Start it; with `wait`, until it takes tasks."""
         self.temporary_directory.mkdir(exist_ok=True)
         command = [
             str(Path(sys.executable).with_name("celery")), "-A", "tests.integration.shop.celery", "worker",
@@ -59,7 +59,8 @@ class Worker:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
             )
-        self.wait(lambda: any(line["message"].endswith(" ready.") for line in self.lines()), "the worker is ready")
+        if wait:
+            self.wait(lambda: any(line["message"].endswith(" ready.") for line in self.lines()), "the worker is ready")
 
     def stop(self, stop_signal: signal.Signals = signal.SIGTERM) -> int:
         """End it, and return its exit code."""
@@ -117,6 +118,13 @@ class Worker:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read()
+
+    def is_alive(self) -> bool:
+        """Tell whether it answers a probe."""
+        try:
+            return self.get("/livez")[0] == 200
+        except OSError:
+            return False
 
     def sample(self, name: str, **labels: str) -> float:
         """Scrape, and return one sample; 0 where there is none."""

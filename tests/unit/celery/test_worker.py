@@ -176,8 +176,8 @@ def test_init__empties_the_directory_of_slots_that_nobody_holds(
     assert not (tmp_path / "metrics-41.cells").exists()
 
 
-def test_ready__starts_the_metrics_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init__starts_the_metrics_server(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[bool] = []
     monkeypatch.setattr(server, "start", lambda: started.append(True))
-    signals.worker_ready.send(sender=None)
+    signals.worker_init.send(sender=WorkController("solo"))
     assert started == [True]
