@@ -261,8 +261,8 @@ class Configuration:
     OPS_DRAIN_FILE: Setting[str | Path] = Setting(
         file_path,
         "",
-        "The file whose presence makes the server drain. Empty: one for this user and these settings in the"
-        " directory for temporary files.",
+        "The file whose presence makes the server drain. Empty: one for this user and this project in the directory for"
+        " temporary files.",
     )
     OPS_DRAIN_SECONDS = Setting(
         seconds,

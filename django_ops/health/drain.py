@@ -6,8 +6,10 @@ tells its workers through the board (`gunicorn_drain`).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+import sys
 import tempfile
 import time
 from functools import lru_cache
@@ -49,9 +51,12 @@ def observe() -> bool:
 def begin(master_pid: int | None = None) -> Path:
     """Make every server that looks at the drain file drain, or only the one whose master (or only) process this is.
 
-    Doing it again while it drains changes nothing. Raises DrainError when the file cannot be written.
+    Doing it again while it drains changes nothing. Raises DrainError when there is no such process, or the file cannot
+    be written.
     """
     path = drain_file()
+    if master_pid is not None and not _exists(master_pid):
+        raise DrainError(f"There is no process {master_pid} here: name the one that started the server's workers.")
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,9 +86,10 @@ def end() -> bool:
 
 
 def drain_file() -> Path:
-    """Return OPS_DRAIN_FILE, or a file of this user and these settings in the directory for temporary files.
+    """Return OPS_DRAIN_FILE, or a file of this user and this project in the directory for temporary files.
 
-    It does not lie in the slot directory, which only the server's environment knows.
+    A project is known by the place of its settings, as many call theirs `config.settings`. The file does not lie in the
+    slot directory, which only the server's environment knows.
     """
     return _drain_file(str(conf.OPS_DRAIN_FILE), os.getuid())
 
@@ -92,8 +98,20 @@ def drain_file() -> Path:
 def _drain_file(configured: str, uid: int) -> Path:
     if configured:
         return Path(configured)
-    module = os.environ.get("DJANGO_SETTINGS_MODULE") or getattr(settings, "ROOT_URLCONF", "django")
-    return Path(tempfile.gettempdir()) / f"django-ops-{uid}" / f"{module}.draining"
+    module = os.environ.get("DJANGO_SETTINGS_MODULE") or str(getattr(settings, "ROOT_URLCONF", "django"))
+    place = os.path.realpath(getattr(sys.modules.get(module), "__file__", None) or os.getcwd())
+    project = hashlib.sha256(os.fsencode(place)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"django-ops-{uid}" / f"{module}.{project}.draining"
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # another user's
+        return True
+    except (OSError, OverflowError):
+        return False
+    return pid > 0
 
 
 def _file_applies() -> bool:

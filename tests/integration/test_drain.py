@@ -9,11 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.integration.gunicorns import KEPT, Clients, Gunicorn, Uvicorn, gunicorns, has_ended, request
+from tests.integration.gunicorns import KEPT, ROOT, Clients, Gunicorn, Uvicorn, gunicorns, has_ended, request
 from tests.integration.services import HOST, wait_until
 
 WORKER_CLASSES = ["sync", "gthread"]
@@ -153,12 +152,13 @@ def test_drain_file__of_an_earlier_server_is_ignored(tmp_path):
         assert server.probe() == 200
 
 
-def _manage(server: Gunicorn, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _command(*arguments: str) -> list[str]:
     code = "from django.core.management import execute_from_command_line as run; import sys; run(sys.argv)"
-    return subprocess.run(
-        [sys.executable, "-c", code, "ops_drain", *arguments],
-        cwd=Path(__file__).parents[2], env=server.environment, capture_output=True, text=True,
-    )  # fmt: skip
+    return [sys.executable, "-c", code, "ops_drain", *arguments]
+
+
+def _manage(server: Gunicorn, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(_command(*arguments), cwd=ROOT, env=server.environment, capture_output=True, text=True)
 
 
 def test_ops_drain__drains_a_running_server(server):
@@ -177,6 +177,19 @@ def test_ops_drain__status_of_a_server_that_serves(server):
     done = _manage(server, "--status")
     assert done.returncode == 1
     assert "a server looks at it" in done.stderr
+
+
+def test_ops_drain__ctrl_c_takes_it_back(server):
+    process = subprocess.Popen(
+        _command("--wait", "600"), cwd=ROOT, env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    wait_until(lambda: server.probe() == 503, "readiness answers 503")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, server.probe()) == (130, 200)
+    assert "interrupted" in said
+    assert "Traceback" not in said
 
 
 def test_ops_drain__term_does_not_wait_again(tmp_path):

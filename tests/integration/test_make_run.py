@@ -322,6 +322,16 @@ def test_traffic__without_a_server_says_what_to_do(installed):
     assert "Start it in another terminal with `make run`" in ended.stdout
 
 
+def test_drain__as_the_tutorial_does_it(installed, tmp_path):
+    with running(installed, tmp_path) as started:
+        drained = subprocess.run(
+            [".venv/bin/python", "manage.py", "ops_drain", "--wait", "0"], cwd=installed,
+            env=environment(DJANGO_VAR_DIR=str(tmp_path)), capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (drained.returncode, drained.stdout.split(":")[0]) == (0, "draining"), drained.stderr
+        assert (started.get("/readyz").status, started.get("/").status) == (503, 200)
+
+
 def test_ctrl_c__ends_it(installed, tmp_path):
     with running(installed, tmp_path) as started:
         stop(started.process)

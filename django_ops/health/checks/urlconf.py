@@ -1,4 +1,4 @@
-"""Can the URLconf be loaded? Django loads it with the first request, so a server whose URLconf is broken starts well."""
+"""Can the URLconf be loaded? Django does it with the first request: a server whose URLconf is broken starts well."""
 
 from __future__ import annotations
 

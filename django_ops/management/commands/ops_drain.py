@@ -16,6 +16,8 @@ from django_ops.health.watch import is_watched
 
 #: `--status` says by its exit code that no drain file is there.
 NOT_DRAINING = 1
+#: What a shell reports of a command that Ctrl-C has ended.
+INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -39,14 +41,17 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do the one thing that was asked for. Raises CommandError, and exits with 1, when it cannot be done."""
+        """Do the one thing that was asked for.
+
+        Raises CommandError, and exits with 1, when it cannot be done; with 130 when Ctrl-C takes the drain back.
+        """
         try:
             if options["status"]:
                 self._print_status()
             elif options["undo"]:
                 self._undo()
             else:
-                self._drain(options["master_pid"], options["wait"])
+                self._drain_unless_interrupted(options["master_pid"], options["wait"])
         except DrainError as error:
             raise CommandError(str(error)) from error
 
@@ -60,6 +65,17 @@ class Command(BaseCommand):
     def _undo(self) -> None:
         removed = drain.end()
         self.stdout.write(f"{drain.drain_file()} {'is removed' if removed else 'was not there'}")
+
+    def _drain_unless_interrupted(self, master_pid: int | None, wait_seconds: float | None) -> None:
+        try:
+            self._drain(master_pid, wait_seconds)
+        except KeyboardInterrupt:
+            drain.end()
+            raise CommandError(
+                f"interrupted: {drain.drain_file()} is removed, the server is ready again. To drain without waiting:"
+                " --wait 0",
+                returncode=INTERRUPTED,
+            ) from None
 
     def _drain(self, master_pid: int | None, wait_seconds: float | None) -> None:
         path = drain.begin(master_pid)

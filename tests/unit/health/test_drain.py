@@ -1,8 +1,11 @@
 """Draining: by file, by SIGTERM, for this server only, and never because of an earlier server."""
 
 import os
+import re
+import sys
 import time
 import timeit
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,10 +99,38 @@ def test_drain_file__configured(drain_file):
     assert drain.drain_file() == drain_file
 
 
-def test_drain_file__default_names_user_and_settings(settings):
+@pytest.fixture
+def default_file(settings):
+    """The file's place when no setting names it, asked anew each time."""
     settings.OPS_DRAIN_FILE = ""
+
+    def ask():
+        drain._drain_file.cache_clear()
+        return drain.drain_file()
+
+    yield ask
+    drain._drain_file.cache_clear()
+
+
+def test_drain_file__default_names_user_and_settings(default_file):
+    folder, name = default_file().parts[-2:]
     module = os.environ["DJANGO_SETTINGS_MODULE"]
-    assert drain.drain_file().parts[-2:] == (f"django-ops-{os.getuid()}", f"{module}.draining")
+    assert folder == f"django-ops-{os.getuid()}"
+    assert re.fullmatch(rf"{re.escape(module)}\.[0-9a-f]{{12}}\.draining", name)
+
+
+def test_drain_file__default_is_another_for_another_project(default_file, monkeypatch):
+    """Of the same user, with settings of the same name."""
+    ours = default_file()
+    theirs = SimpleNamespace(__file__="/srv/other/tests/settings.py")
+    monkeypatch.setitem(sys.modules, os.environ["DJANGO_SETTINGS_MODULE"], theirs)
+    assert default_file() != ours
+
+
+def test_drain_file__default_does_not_depend_on_where_a_process_was_started(default_file, monkeypatch, tmp_path):
+    before = default_file()
+    monkeypatch.chdir(tmp_path)
+    assert default_file() == before
 
 
 def test_drain_file__default_does_not_depend_on_the_servers_environment(settings, monkeypatch, tmp_path):
@@ -123,7 +154,7 @@ def test_begin__again_refreshes(drain_file):
 
 
 def test_begin__for_one_master(drain_file):
-    drain.begin(os.getpid() + 1)
+    drain.begin(os.getppid())
     assert not drain.is_draining()
 
 

@@ -59,7 +59,7 @@ def test_drain__says_nothing_when_somebody_looks(drain_file):
 
 
 def test_drain__of_one_server(drain_file):
-    run("--wait=0", f"--master-pid={os.getpid() + 1}")
+    run("--wait=0", f"--master-pid={os.getppid()}")
     assert not drain.is_draining()
 
 
@@ -71,6 +71,13 @@ def test_drain__shows_progress_on_a_terminal(drain_file):
     out = Terminal()
     call_command(Command(stdout=out, stderr=StringIO()), "--wait=0.01")
     assert "\r0 s left" in out.getvalue()
+
+
+@pytest.mark.parametrize("pid", ["0", "-1", str(2**22 + 1), str(2**70)])  # Linux has no more than 2**22
+def test_drain__of_no_server(drain_file, pid):
+    with pytest.raises(CommandError, match=f"There is no process {pid} here"):
+        run("--wait=0", f"--master-pid={pid}")
+    assert not drain_file.exists()
 
 
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf"])
