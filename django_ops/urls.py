@@ -7,10 +7,14 @@ from django_ops.conf import conf
 from django_ops.health.endpoints import livez, readyz
 from django_ops.metrics.endpoint import metrics
 
-urlpatterns = [
-    path(conf.OPS_LIVEZ_PATH.lstrip("/") or "livez", livez, name="ops-livez"),
-    path(conf.OPS_READYZ_PATH.lstrip("/") or "readyz", readyz, name="ops-readyz"),
+_ENDPOINTS = (
+    (conf.OPS_LIVEZ_PATH, livez, "ops-livez"),
+    (conf.OPS_READYZ_PATH, readyz, "ops-readyz"),
     # the name that dashboards leave out of their panels
-    path(conf.OPS_METRICS_PATH.lstrip("/") or "metrics", metrics, name="prometheus-django-metrics"),
+    (conf.OPS_METRICS_PATH, metrics, "prometheus-django-metrics"),
+)
+
+urlpatterns = [
+    *(path(where.lstrip("/"), view, name=name) for where, view, name in _ENDPOINTS if where),
     *gate.patterns(),
 ]
