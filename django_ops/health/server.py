@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,10 @@ def server_pid() -> int:
     """Return the process that was there first: the master of a server with workers, or this one."""
     if os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/"):  # set by the master
         return os.getppid()
-    parent = multiprocessing.parent_process()  # uvicorn --workers
+    uwsgi = sys.modules.get("uwsgi")  # which only its own interpreters have
+    if uwsgi is not None and uwsgi.masterpid():
+        return int(uwsgi.masterpid())
+    parent = multiprocessing.parent_process()  # uvicorn --workers, hypercorn, granian
     return os.getpid() if parent is None or parent.pid is None else parent.pid
 
 

@@ -99,6 +99,23 @@ def assert_told_as_the_page_says(kind, tmp_path):
     assert [end in cell.split(" or ") for end, cell in zip(ends, promised()[kind], strict=True)] == [True] * 4, ends
 
 
+@pytest.mark.parametrize("kind", INSTALLED)
+def test_drain__of_the_first_process_turns_readiness(kind, tmp_path):
+    assert_drained(kind, tmp_path)
+
+
+def assert_drained(kind, tmp_path):
+    with running(kind, tmp_path) as server:
+        assert server.get("/readyz").status == 200
+        drained = subprocess.run(
+            [sys.executable, "-m", "django", "ops_drain", "--wait", "0", "--master-pid", str(server.process.pid)],
+            cwd=ROOT, env=server.environment, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert (drained.returncode, drained.stderr) == (0, "")
+        assert server.get("/readyz").status == 503
+        assert server.get("/ok").status == 200
+
+
 #: The logger of each server whose messages come as lines.
 OWN_LOGGERS = {
     "gunicorn gevent": "gunicorn.error",

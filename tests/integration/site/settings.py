@@ -37,6 +37,7 @@ OPS_METRICS_MIGRATIONS = False
 OPS_LOG_QUERY_KEYS = ["page"]
 OPS_READYZ_CHECKS = []
 OPS_DRAIN_SECONDS = 0
+OPS_DRAIN_FILE = DIRECTORY / "draining"
 
 if os.environ.get("SITE_TELEMETRY"):
     MIDDLEWARE.insert(0, "tests.integration.site.middleware.traced")
