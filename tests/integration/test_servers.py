@@ -94,8 +94,8 @@ def assert_told_as_the_page_says(kind, tmp_path):
             told(server, leave_at_once(server, tmp_path / "end")),
         ]
         request_id = new_id()
-        server.begin("/leave", request_id).close()  # last, as it ends some of them
-        ends.append(server.line_of(request_id)["django"]["outcome"])
+        with server.begin("/leave", request_id):  # last, as it ends some of them
+            ends.append(server.line_of(request_id)["django"]["outcome"])
     assert [end in cell.split(" or ") for end, cell in zip(ends, promised()[kind], strict=True)] == [True] * 4, ends
 
 
@@ -114,6 +114,22 @@ def assert_drained(kind, tmp_path):
         assert (drained.returncode, drained.stderr) == (0, "")
         assert server.get("/readyz").status == 503
         assert server.get("/ok").status == 200
+
+
+@pytest.mark.parametrize("kind", ["hypercorn", "granian asgi", "granian wsgi"])
+def test_metrics__of_two_processes_are_one_sum(kind, tmp_path):
+    assert_summed(kind, tmp_path, "--workers", "2")
+
+
+def assert_summed(kind, tmp_path, *options):
+    with running(kind, tmp_path, *options, PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "slots")) as server:
+        asked, seen = 0, set()
+        while len(seen) < 2:
+            asked += 1
+            seen.add(server.line_of(server.get("/ok").request_id)["process"]["pid"])
+            assert asked < 1000, "only one process answers"
+        sums = [server.scrape()["django_ops_http_requests_total", (("outcome", "ok"),)] for _ in range(4)]
+    assert sums == [asked] * 4
 
 
 #: The logger of each server whose messages come as lines.

@@ -1,6 +1,6 @@
 """What uWSGI tells. It has no wheel, so `make test-uwsgi` compiles it for this test, and `make test` leaves it out."""
 
-from tests.integration.test_servers import assert_drained, assert_told_as_the_page_says
+from tests.integration.test_servers import assert_drained, assert_summed, assert_told_as_the_page_says
 
 
 def test_outcomes__are_told_as_the_page_says(tmp_path):
@@ -9,3 +9,7 @@ def test_outcomes__are_told_as_the_page_says(tmp_path):
 
 def test_drain__of_the_master_turns_readiness(tmp_path):
     assert_drained("uwsgi", tmp_path)
+
+
+def test_metrics__of_two_processes_are_one_sum(tmp_path):
+    assert_summed("uwsgi", tmp_path, "--processes", "2")
