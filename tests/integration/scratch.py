@@ -105,11 +105,13 @@ def ask(url: str, **headers: str) -> int:
     """Return the status of an answer, or 0 where nobody answers yet."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as response:
+            response.read()  # a server that is left in the middle of it tells of something else
             return int(response.status)
     except urllib.error.HTTPError as error:
-        error.close()
+        with error:
+            error.read()
         return error.code
-    except urllib.error.URLError:
+    except OSError:
         return 0
 
 
