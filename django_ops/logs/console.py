@@ -18,6 +18,7 @@ from django_ops.logs.files import SlotFileHandler
 from django_ops.logs.formatter import LineFormatter
 from django_ops.logs.handler import LineHandler
 from django_ops.logs.records import REQUEST_LOGGER, TASK_LOGGER
+from django_ops.record.request import RequestRecord
 
 #: `runserver`'s; its labels repeat its message.
 _DEVELOPMENT_SERVER = "django.server"
@@ -82,8 +83,8 @@ class FileAndConsoleHandler(SlotFileHandler):
         super().__init__(directory, **options)
         self.console = console
 
-    def is_plain(self) -> bool:
-        """Say no: the console needs the record, not the line alone."""
+    def write_request(self, record: RequestRecord, level: int) -> bool:
+        """Say no: the console needs a LogRecord, not the line alone."""
         return False
 
     def emit(self, record: logging.LogRecord) -> None:

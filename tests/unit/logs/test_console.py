@@ -1,6 +1,7 @@
 """Lines for people: readable, with tracebacks as Python shows them, and nothing that a terminal would obey."""
 
 import io
+import json
 import logging
 import re
 import sys
@@ -122,9 +123,16 @@ def test_console__under_debug_instead_of_json(configured, capfd):
 def test_console__beside_the_files(configured, tmp_path, capsys):
     handler = configured(True, directory=tmp_path)
     logging.getLogger("shop").info("hello")
+    emit_request(REQUEST)
     assert isinstance(handler, SlotFileHandler)
-    assert '"message":"hello"' in handler.path.read_text()
-    assert "INFO     shop: hello" in capsys.readouterr().err
+    assert [json.loads(line)["message"] for line in handler.path.read_text().splitlines()] == [
+        "hello",
+        "GET /orders/17 200 18ms",
+    ]
+    assert [line[18:] for line in capsys.readouterr().err.splitlines()] == [
+        "shop: hello",
+        "GET /orders/17 200 18ms  4 queries 6ms",
+    ]
 
 
 def test_console__silent_once_debug_is_off(configured, settings, capfd):
