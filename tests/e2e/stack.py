@@ -46,6 +46,7 @@ class Stack:
             "HTTP_PORT": str(self.port),
             "UI_NETWORK": claim_network(project, "10.88"),
             "WEB_NETWORK": claim_network(project, "10.89"),
+            "TZ": "",  # that of this machine's shell would come before the one of .env
         }
         if version:
             # images of its own as well: what another checkout builds meanwhile is not started here
