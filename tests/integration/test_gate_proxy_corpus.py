@@ -10,6 +10,7 @@ import pytest
 from tests.integration.gate_corpus import CORPUS
 from tests.integration.gate_site.weaker import WEAKER
 from tests.integration.proxy_gates import ProxyGate, proxied
+from tests.integration.services import wait_until
 from tests.integration.test_gate_corpus import SERVICES, got_past
 
 #: Requests that may be made here, and not with nginx.
@@ -66,10 +67,17 @@ def test_corpus__reaches_what_is_open(with_httptools):
 
 
 def counted(gate: ProxyGate) -> int:
-    """Return how many requests the site has counted."""
-    text = gate.ask("/metrics").body.decode()
-    series = re.findall(r"^django_http_requests_total_by_method_total\S* (\S+)$", text, re.MULTILINE)
-    return int(sum(map(float, series)))
+    """Return how many requests the site has counted, once it has ended all that it has begun."""
+    found: dict[str, float] = {}
+
+    def has_ended_all() -> bool:
+        found.clear()
+        for name, value in re.findall(r"^(\w+)(?:{.*})? (\S+)$", gate.ask("/metrics").body.decode(), re.MULTILINE):
+            found[name] = found.get(name, 0) + float(value)
+        return found.get("django_ops_http_requests_in_progress") == 0
+
+    wait_until(has_ended_all, "the requests that are in progress to end")
+    return int(found.get("django_http_requests_total_by_method_total", 0))  # none yet: no series
 
 
 @pytest.mark.parametrize("parser", ["httptools", "h11"])
