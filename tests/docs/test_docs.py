@@ -85,6 +85,13 @@ def test_tests_that_a_page_names__exist(page: Path) -> None:
     assert missing == []
 
 
+def test_table_of_contents__has_every_page() -> None:
+    contents = (TOP / "docs/README.md").read_text(encoding="utf-8")
+    pages = {name_of(page).removeprefix("docs/") for page in PAGES if page.is_relative_to(TOP / "docs")}
+    listed = {page for page in pages if not page.startswith(("runbooks/", "decisions/"))} - {"README.md"}
+    assert [page for page in sorted(listed) if f"({page})" not in contents] == []
+
+
 def test_readme__is_short() -> None:
     assert len((TOP / "README.md").read_text(encoding="utf-8").splitlines()) < 150
 

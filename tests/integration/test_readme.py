@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -27,7 +28,7 @@ def project(tmp_path_factory):
     project.add_settings(SETTINGS)
     project.write("gunicorn.conf.py", GUNICORN)
     project.write("shop/tests.py", "from django.test import TestCase\nclass One(TestCase):\n  def test(self): pass\n")
-    project.write("token", TOKEN)
+    project.write("metrics-token", TOKEN)
     project.manage("migrate", "-v0", DEBUG="1")
     return project
 
@@ -37,7 +38,7 @@ def production(project):
     """The environment of production."""
     return {
         "LOG_DIR": str(project.directory / "log"),
-        "METRICS_TOKEN_FILE": str(project.directory / "token"),
+        "METRICS_TOKEN_FILE": str(project.directory / "metrics-token"),
         "TRUSTED_PROXIES": "127.0.0.1 10.0.0.0/8",
     }
 
@@ -64,6 +65,21 @@ def test_readme__laptop_serves(project):
     with project.running(*command, DEBUG="1") as server:
         wait_until(lambda: ask(f"{project.url}/admin/login/") == 200, "runserver answers")
         server.wait_for("GET /admin/login/ 200")
+
+
+def test_readme__shows_how_to_see_that_it_works(project):
+    start, ask_it = (block for block in blocks("README.md", "console") if "try-it" in block)
+    make_token, serve = (line.removeprefix("$ ") for line in start.splitlines())
+    subprocess.run(make_token, shell=True, check=True, cwd=project.directory)
+    variable, _, command = serve.partition(" ")
+    token = dict([variable.split("=")])
+    with project.running(*command.split(), "--noreload", str(project.port), DEBUG="1", **token) as server:
+        wait_until(lambda: ask(f"{project.url}/livez") == 200, "runserver answers")
+        for command_and_answer in ask_it.split("$ ")[1:]:
+            command, shown = command_and_answer.replace("127.0.0.1:8000", f"127.0.0.1:{project.port}").splitlines()
+            told = subprocess.run(command, shell=True, check=True, capture_output=True, text=True).stdout
+            assert shown.partition(" ")[0] in told, command
+        server.wait_for("GET / ")
 
 
 def test_readme__production_serves(project, production):
