@@ -44,11 +44,10 @@ class Rules:
         request_id = meta.get("HTTP_X_REQUEST_ID")
         if request_id is not None and not self.proxies.contains(meta.get("REMOTE_ADDR", "")):
             request_id = None
-        span = telemetry.current_span()
         if not traceparent and not request_id:
+            span = telemetry.current_span()
             return new_identity() if span is None else Identity(span[0], *span)
-        identity = accept_identity(traceparent, request_id)
-        return identity if span is None else Identity(identity.request_id, *span)
+        return telemetry.within_span(accept_identity(traceparent, request_id))
 
     def scheme(self, request: HttpRequest) -> str:
         """Return http or https, as Django sees it through SECURE_PROXY_SSL_HEADER."""

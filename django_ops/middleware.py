@@ -27,7 +27,6 @@ from django_ops.metrics import endpoint as metrics
 from django_ops.patches import patch
 from django_ops.record import telemetry
 from django_ops.record.context import Context
-from django_ops.record.identity import Identity
 
 Endpoint = Callable[[HttpRequest], HttpResponseBase | None]
 AsyncEndpoint = Callable[[HttpRequest], Awaitable[HttpResponseBase | None]]
@@ -133,10 +132,9 @@ async def _alivez(request: HttpRequest) -> HttpResponseBase:
 
 def _take_span(request: HttpRequest, *view: Any) -> None:
     """Go on with the span of OpenTelemetry's middleware where that stands behind this one, and begins it only now."""
-    span = telemetry.current_span()
     context = getattr(request, "ops", None)
-    if span is not None and isinstance(context, Context):
-        context.identity = Identity(context.identity.request_id, *span)
+    if isinstance(context, Context):
+        context.identity = telemetry.within_span(context.identity)
 
 
 async def _atake_span(request: HttpRequest, *view: Any) -> None:

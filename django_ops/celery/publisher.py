@@ -27,6 +27,6 @@ def _identity() -> Identity:
     """Return the ids of the request or task that publishes; new ones where none does, as in beat or a shell."""
     context = current.get()
     if context is not None:
-        return context.identity
+        return telemetry.within_span(context.identity)
     span = telemetry.current_span()
     return new_identity() if span is None else Identity(span[0], *span)

@@ -91,8 +91,7 @@ def _identity(request: Any) -> Identity:
         identity = outer.identity._replace(span_id=new_identity().span_id)
     else:
         identity = read_identity(headers_of(request))
-    span = telemetry.current_span()
-    return identity if span is None else Identity(identity.request_id, *span)
+    return telemetry.within_span(identity)
 
 
 def _on_postrun(task_id: str, task: Any, retval: Any = None, state: str | None = None, **kwargs: Any) -> None:
@@ -100,6 +99,8 @@ def _on_postrun(task_id: str, task: Any, retval: Any = None, state: str | None =
     if run is None or not run.is_open or run.task_id != task_id:
         return
     duration_ns = perf_counter_ns() - run.started_ns
+    # once more: who listens to Celery's signals behind us begins a span after us, and ends it after us
+    identity = telemetry.within_span(run.context.identity)
     raised = sys.exc_info()[1]
     outcome, error = conclude(state, retval, None if raised is run.handled else raised)
     _close(run)
@@ -107,7 +108,7 @@ def _on_postrun(task_id: str, task: Any, retval: Any = None, state: str | None =
         return  # this process is being ended, and its parent tells why (or it exits by itself, which is the same)
     tell(
         record_of(
-            task.name, task_id, task.request, run.context.identity, run.started_at, outcome, error,
+            task.name, task_id, task.request, identity, run.started_at, outcome, error,
             duration_ns=duration_ns, eta=eta_of(task, task.request),
         )._replace(db_count=run.context.db_count, db_duration_ns=run.context.db_duration_ns)
     )  # fmt: skip

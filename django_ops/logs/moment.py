@@ -33,10 +33,7 @@ class Moment:
 
 def _identity() -> Identity | None:
     context = current.get()
-    if context is None:
-        return None
-    span = telemetry.current_span()
-    return context.identity if span is None else Identity(context.identity.request_id, *span)
+    return None if context is None else telemetry.within_span(context.identity)
 
 
 def identity_of(attributes: dict[str, Any]) -> Identity | None:

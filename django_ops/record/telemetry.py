@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from django_ops.record.identity import Identity
+
 
 def is_imported() -> bool:
     """Tell whether there can be a span in this process."""
@@ -22,3 +24,9 @@ def current_span() -> tuple[str, str] | None:
     if not context.is_valid:
         return None
     return f"{context.trace_id:032x}", f"{context.span_id:016x}"
+
+
+def within_span(identity: Identity) -> Identity:
+    """Return `identity` with the ids of the current span, where there is one."""
+    span = current_span()
+    return identity if span is None else Identity(identity.request_id, *span)

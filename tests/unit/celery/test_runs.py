@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from celery.exceptions import Ignore, Reject, Retry
+from celery.signals import task_postrun, task_prerun
 from django.db import connection
 
 from django_ops.celery import runs
@@ -245,6 +246,29 @@ def test_run__continues_the_current_span(app: Celery, told: list[TaskRecord], mo
     monkeypatch.setattr(runs.telemetry, "current_span", lambda: span)
     run(task_of(app, lambda: None), **message())
     assert told[0].identity == Identity(IDENTITY.request_id, *span)
+
+
+def test_run__takes_the_span_that_begins_behind_it(
+    app: Celery, told: list[TaskRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As OpenTelemetry's instrumentation does where it listens to the same signals behind us."""
+    spans: list[tuple[str, str]] = []
+
+    def begin(**kwargs: object) -> None:
+        spans.append(("a" * 32, "b" * 16))
+
+    def end(**kwargs: object) -> None:
+        spans.clear()
+
+    monkeypatch.setattr(runs.telemetry, "current_span", lambda: spans[0] if spans else None)
+    task_prerun.connect(begin)
+    task_postrun.connect(end)
+    try:
+        run(task_of(app, lambda: None), **message())
+    finally:
+        task_prerun.disconnect(begin)
+        task_postrun.disconnect(end)
+    assert told[0].identity == Identity(IDENTITY.request_id, "a" * 32, "b" * 16)
 
 
 @pytest.mark.parametrize(
