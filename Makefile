@@ -20,8 +20,10 @@ TESTS := .venv/bin/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadsco
 
 ifdef CORNER
 SELECTED := -m "not slow and not one_python"
-else ifndef ALL
-SELECTED := -m "not slow"
+else ifdef ALL
+SELECTED := -m "not readable"
+else
+SELECTED := -m "not slow and not readable"
 endif
 ifdef COVERAGE
 COVERED := --cov --cov-report=

@@ -12,6 +12,8 @@ from django_ops.record.owner import name_of
 from tests.integration.site.servers import Server, eventually, running
 from tests.users import GID, UID, directory_of_another, require_servers_of_another
 
+pytestmark = pytest.mark.readable
+
 SYNC = "gunicorn sync"
 AS_ANOTHER = ("--user", str(UID), "--group", str(GID), "--workers", "3")
 ANSWERS = "django_http_responses_before_middlewares_total"
