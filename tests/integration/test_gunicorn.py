@@ -141,6 +141,12 @@ def test_start__of_a_worker_that_cannot_boot_is_said_on_stderr(tmp_path):
     assert "Worker failed to boot" in said
 
 
+def test_gevent__patches_before_what_the_settings_import(tmp_path):
+    (tmp_path / "ownsettings.py").write_text(f"{SITE}import django.db\nOPS_READYZ_CHECKS = ['database']\n")
+    with running("gunicorn gevent", tmp_path, **own_settings(tmp_path)) as server:
+        assert [server.get(path).status for path in ("/query", "/query", "/readyz")] == [200, 200, 200]
+
+
 def test_start__with_a_broken_urlconf_is_not_ready(tmp_path):
     """Every page is a 500; a rolling deploy must not go through."""
     (tmp_path / "brokenurls.py").write_text("import nonexistent")

@@ -72,6 +72,12 @@ def test_logging_config__with_files_errors_of_servers_are_also_on_stderr(configu
     assert [line.rpartition("] ")[2] for line in said] == ([] if name == "shop" else ["cannot listen"])
 
 
+def test_logging_config__with_files_and_console_errors_of_servers_are_on_stderr_once(configured, capsys):
+    configured(console=True)
+    logging.getLogger("uvicorn.error").error("cannot listen")
+    assert capsys.readouterr().err.count("cannot listen") == 1
+
+
 @pytest.mark.parametrize("name", ["gunicorn.access", "uvicorn.access", "django.server"])
 def test_logging_config__access_logs_are_silent(configured, name):
     read = configured()
