@@ -16,8 +16,9 @@ _INTRODUCTION = """# Commands
 
 Run them as `python manage.py <command>`, as the user who runs the site
 ([why](../how-to/existing-project.md#as-whom-to-run-managepy)). Each exits with 0 when it has done what was asked, and
-with 1 and a sentence on standard error when it could not; a wrong option gives 2. Log lines go to standard error or to
-files, never into what a command prints. They also take Django's own options, such as `--settings` and `--no-color`.
+with 1 and a sentence on standard error when it could not; a wrong option gives 2, and Ctrl-C, which takes a drain back,
+gives 130. Log lines go to standard error or to files, never into what a command prints. They also take Django's own
+options, such as `--settings` and `--no-color`.
 """
 
 #: Where each is used.
