@@ -32,7 +32,7 @@ _TARGETS = (
     "*?/_ops/gate/{name}/",
     # what begins like another host
     "//ops.example.com/_ops/gate/{name}/", "//ops.example.com/../_ops/gate/{name}/", "///_ops/gate/{name}/",
-    "//ops.example.com/../ops/{name}/intruder", "/\\ops.example.com/_ops/gate/{name}/",
+    "//ops.example.com/../ops/{name}/", "/\\ops.example.com/_ops/gate/{name}/",
 )  # fmt: skip
 
 

@@ -300,9 +300,9 @@ def test_traffic__counts_every_outcome_in_the_metrics(traffic, site):
 
 
 def test_tutorial__its_commands_find_what_it_says(traffic, site, installed):
-    """The console blocks between the traffic and the end, one after the other in one shell."""
+    """The console blocks between the traffic and the stop, one after the other in one shell."""
     text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
-    steps = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[2:]
+    steps = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)[2:-1]
     commands = [line[2:] for block in steps for line in block.splitlines()]
     script = "\n".join(f"echo '--'\n{command}" for command in commands).replace(":8000", f":{site.port}")
     wait_for("the task's line", lambda: any("report computed" in line["message"] for line in site.lines()), 60)

@@ -1,6 +1,18 @@
 """What uWSGI tells. It has no wheel, so `make test-uwsgi` compiles it for this test, and `make test` leaves it out."""
 
+import sys
+from pathlib import Path
+
+import pytest
+
 from tests.integration.test_servers import assert_drained, assert_summed, assert_told_as_the_page_says
+from tests.programs import MissingError
+
+
+@pytest.fixture(autouse=True)
+def _is_compiled():
+    if not Path(sys.executable).with_name("uwsgi").exists():
+        raise MissingError("uWSGI is not compiled: make test-uwsgi")
 
 
 def test_outcomes__are_told_as_the_page_says(tmp_path):
