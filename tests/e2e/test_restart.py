@@ -55,7 +55,7 @@ def test_restart_of_web__fails_no_request(stack: Stack, probe: Probe, admin: Vis
 def test_replacement_of_web__loses_no_acknowledged_write(
     stack: Stack, probe: Probe, admin: Visitor, report: Report
 ) -> None:
-    load = replaced_under_load(stack, admin, "up", "-d", "--force-recreate", "--no-deps", "web")
+    load = replaced_under_load(stack, admin, "up", "-d", "--force-recreate", "web")
     report.setdefault("restart", []).append(
         f"docker compose up --force-recreate web: {len(load.failures)} failed of {summary(load.answers)}"
     )
@@ -89,10 +89,9 @@ def held_up(probe: Probe) -> Iterator[Callable[[], None]]:
             release()
 
 
-def reports(probe: Probe) -> int:
-    """Return the number of the newest report."""
-    ((newest,),) = probe.sql(f"SELECT coalesce(max(id), 0) FROM {TABLE}", "app")
-    return int(newest)
+def reports(probe: Probe) -> set[str]:
+    """Return the numbers of the reports; after a crash PostgreSQL leaves some out."""
+    return {number for (number,) in probe.sql(f"SELECT id FROM {TABLE}", "app")}
 
 
 def task_lines(probe: Probe, request_id: str) -> list[dict]:
@@ -134,7 +133,7 @@ def test_stop_of_the_worker__waits_for_the_running_task(
     report.setdefault("restart", []).append(f"docker compose stop worker, with a task: {took_seconds:.1f} s")
     # 137 where it was killed when its time was over
     assert stack.container("worker")["State"]["ExitCode"] == 0
-    assert reports(probe) == before + 1
+    assert len(reports(probe) - before) == 1
     assert [field(line, "event.outcome") for line in task_lines(probe, answer.request_id)] == ["success"]
 
 
