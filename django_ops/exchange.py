@@ -235,8 +235,9 @@ class Exchange:
             context.is_open = False
             self.request = context.error = self.handled = None  # the cycles end here
             if restores_context and current.get() is context:
-                outer, self.outer = self.outer, None
+                outer = self.outer
                 current.set(outer if outer is not None and outer.is_open else None)
+            self.outer = None
         try:
             observe.observe_request(record)
         except Exception as error:

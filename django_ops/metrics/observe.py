@@ -14,6 +14,7 @@ from django_ops.record.request import OTHER_METHOD, RequestRecord
 from django_ops.record.task import TaskRecord
 
 _SECONDS = 1e-9
+_IN_PROGRESS = (catalog.IN_PROGRESS.name,)
 _SIZES = catalog.BODY_BOUNDS_BYTES
 _SIZES_SUM = len(_SIZES) + 1  # where the sum of a histogram of sizes lies
 
@@ -21,25 +22,26 @@ _SIZES_SUM = len(_SIZES) + 1  # where the sum of a histogram of sizes lies
 class _Cell(NamedTuple):
     """Where the numbers of requests of one kind lie in the store."""
 
-    counters: tuple[int, ...]
+    counters: int
     in_progress: int
     latency_bounds: tuple[float, ...]
-    latencies: tuple[int, ...]
+    latencies: int
     request_bytes: int
     response_bytes: int
     queue: int
     queries: int
+    more_counters: tuple[int, ...]  # where there was no room to count them together
+    more_latencies: tuple[int, ...]
 
 
 def request_began() -> None:
     """Count a request as in progress, until `observe_request` gets its record."""
     store = stores.active()
-    cache = store.caches.get("in_progress")
-    if cache is None:
-        cache = store.cache("in_progress")
-        cache[0] = catalog.IN_PROGRESS.offset(store)
+    offset = store.offsets.get(_IN_PROGRESS)
+    if offset is None:
+        offset = catalog.IN_PROGRESS.offset(store)
     with store.lock:
-        store.buffer[cache[0]] += 1.0
+        store.buffer[offset] += 1.0
 
 
 def observe_request(record: RequestRecord) -> None:
@@ -53,27 +55,30 @@ def observe_request(record: RequestRecord) -> None:
         response_bytes, streaming, charset, template, ajax, _, _, _, db_count, _, error,
     ) = record  # fmt: skip
     key = (view, method, scheme, status, charset, template, outcome, ajax, streaming)
-    counters, in_progress, bounds, latencies, request_sizes, response_sizes, queue, queries = cells.get(
-        key
-    ) or _request_cell(store, record, key)
+    cell = cells.get(key) or _request_cell(store, record, key)
+    counters, in_progress, bounds, latencies, request_sizes, response_sizes, queue, queries, more, more_latencies = cell
     first_byte_seconds = first_byte_ns * _SECONDS
     latency_bucket = bisect_left(bounds, first_byte_seconds)
     latency_sum = len(bounds) + 1
     with store.lock:
         buffer = store.buffer
-        for offset in counters:
-            buffer[offset] += 1.0
+        buffer[counters] += 1.0
         # it began in another process when the view forked, and there it is still counted
         running = buffer[in_progress] - 1.0
         buffer[in_progress] = running if running > 0.0 else 0.0
-        for offset in latencies:
-            buffer[offset + latency_bucket] += 1.0
-            buffer[offset + latency_sum] += first_byte_seconds
+        buffer[latencies + latency_bucket] += 1.0
+        buffer[latencies + latency_sum] += first_byte_seconds
         buffer[request_sizes + (bisect_left(_SIZES, request_bytes) if request_bytes else 0)] += 1.0
         buffer[response_sizes + bisect_left(_SIZES, response_bytes)] += 1.0
         buffer[response_sizes + _SIZES_SUM] += response_bytes
         if request_bytes:
             buffer[request_sizes + _SIZES_SUM] += request_bytes
+        if more or more_latencies:
+            for offset in more:
+                buffer[offset] += 1.0
+            for offset in more_latencies:
+                buffer[offset + latency_bucket] += 1.0
+                buffer[offset + latency_sum] += first_byte_seconds
         if db_count:
             buffer[queries] += db_count
         if queue_ns is not None:
@@ -109,15 +114,19 @@ def _request_cell(store: Store, record: RequestRecord, key: tuple[object, ...]) 
         counted.append((catalog.AJAX, ()))
     if record.streaming:
         counted.append((catalog.RESPONSES_STREAMING, ()))
+    counters, *more_counters = together(store, *counted)
+    latencies, *more_latencies = together(store, (catalog.LATENCY_ALL, ()), (catalog.LATENCY_BY_VIEW, (view, method)))
     cell = _Cell(
-        counters=together(store, *counted),
+        counters=counters,
         in_progress=catalog.IN_PROGRESS.offset(store),
         latency_bounds=catalog.LATENCY_ALL.bounds,
-        latencies=together(store, (catalog.LATENCY_ALL, ()), (catalog.LATENCY_BY_VIEW, (view, method))),
+        latencies=latencies,
         request_bytes=catalog.REQUEST_BYTES.offset(store),
         response_bytes=catalog.RESPONSE_BYTES.offset(store),
         queue=catalog.QUEUE_SECONDS.offset(store),
         queries=catalog.QUERIES_BY_VIEW.offset(store, view),
+        more_counters=tuple(more_counters),
+        more_latencies=tuple(more_latencies),
     )
     # a folded value must be counted as folded each time, and invented ones must not fill the memory
     counted += [(catalog.LATENCY_BY_VIEW, (view, method)), (catalog.QUERIES_BY_VIEW, (view,))]
