@@ -25,6 +25,7 @@ _OK, _EXCEPTION, _DISCONNECT, _CANCELLED = (
     Outcome.DISCONNECT,
     Outcome.CANCELLED,
 )
+_INFO = logging.INFO
 _TASK_LEVELS = {TaskOutcome.SUCCESS: logging.INFO, TaskOutcome.FAILURE: logging.ERROR}
 
 
@@ -33,7 +34,7 @@ def emit_request(record: RequestRecord) -> None:
     status = record.status
     outcome = record.outcome
     if status < 400 and outcome is _OK:
-        level = logging.INFO
+        level = _INFO
     elif status >= 500 or outcome is _EXCEPTION:
         level = logging.ERROR
     elif status >= 400 or outcome is _DISCONNECT or outcome is _CANCELLED:

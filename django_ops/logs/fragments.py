@@ -19,10 +19,14 @@ _quoted = encoder.c_encode_basestring or encoder.py_encode_basestring  # type: i
 
 _DELETE = "\x7f"
 
-_Head = tuple[str, str, str]
+#: What the lines of requests of one kind share: the texts between what differs.
+_Texts = tuple[str, ...]
 
-#: An origin, and the heads of its lines by level: a forked process, or another setting, has others.
-_known: tuple[Origin | None, dict[str, _Head]] = (None, {})
+#: Routes, methods and statuses are few; bounded, as an application may invent statuses.
+_MOST_KINDS = 2048
+
+#: An origin, and the texts of its kinds: a forked process, or another setting, has others.
+_known: tuple[Origin | None, dict[tuple[object, ...], _Texts]] = (None, {})
 
 
 def plain_line(record: RequestRecord, origin: Origin, when: float, level: str) -> bytes | None:
@@ -35,12 +39,11 @@ def plain_line(record: RequestRecord, origin: Origin, when: float, level: str) -
         query, route, view, status, request_bytes, response_bytes, streaming, _, _, _, client_address, user_agent,
         user_id, db_count, db_duration_ns, _,
     ) = record  # fmt: skip
-    known_origin, heads = _known
-    head = heads.get(level) if known_origin is origin else None
-    after_time, before_duration, process = head or _head(origin, level)
-    event, response, after_bytes, after_path, before_db, after_db = _kind(route, view, method, scheme, status, outcome)
+    key = (level, route, view, method, scheme, status, outcome)
+    known_origin, kinds = _known
+    texts = (kinds.get(key) if known_origin is origin else None) or _make_texts(origin, *key)
+    to_path, to_milliseconds, to_duration, to_id, to_response_bytes, to_url, to_trace, to_db, to_rest = texts
     url_path = _quoted(mask_text(path))
-    url_query = f',"query":{_quoted(mask_text(query))}' if query else ""
     rest = f',"queue_duration":{queue_ns}' if queue_ns is not None else ""
     if streaming:
         rest = f'{rest},"first_byte_duration":{first_byte_ns}'
@@ -51,45 +54,40 @@ def plain_line(record: RequestRecord, origin: Origin, when: float, level: str) -
         rest += _user_agent(user_agent)
     if user_id is not None:
         rest = f'{rest},"user":{{"id":{_quoted(user_id)}}}'
+    if query:
+        to_trace = f'{to_trace},"query":{_quoted(mask_text(query))}'
     text = (
-        f'{{"@timestamp":"{timestamp(when)}{after_time}{method} {url_path[1:-1]} {status} {duration_ns // 1_000_000}ms'
-        f'{before_duration}{duration_ns}{event}{request_id}","body":{{"bytes":{request_bytes}{response}{response_bytes}'
-        f'{after_bytes}{url_path}{after_path}{url_query}}},"trace":{{"id":"{trace_id}"}},"span":{{"id":"{span_id}"}}'
-        f'{process}{before_db}{db_count},"duration":{db_duration_ns}{after_db}{rest}}}\n'
+        f'{{"@timestamp":"{timestamp(when)}{to_path}{url_path[1:-1]}{to_milliseconds}{duration_ns // 1_000_000}'
+        f'{to_duration}{duration_ns}{to_id}{request_id}","body":{{"bytes":{request_bytes}{to_response_bytes}'
+        f'{response_bytes}{to_url}{url_path}{to_trace}}},"trace":{{"id":"{trace_id}"}},"span":{{"id":"{span_id}'
+        f'{to_db}{db_count},"duration":{db_duration_ns}{to_rest}{rest}}}\n'
     )
     return text.encode() if text.isascii() and _DELETE not in text else None
 
 
-def _head(origin: Origin, level: str) -> _Head:
-    """Return what the lines of one process and level share."""
+def _make_texts(
+    origin: Origin, level: str, route: str | None, view: str, method: str, scheme: str, status: int, outcome: Outcome
+) -> _Texts:
+    """Return what the lines of requests of one kind share, and remember it."""
     global _known
-    known_origin, heads = _known
-    if known_origin is not origin:
-        heads = {}
-        _known = (origin, heads)
+    known_origin, kinds = _known
+    if known_origin is not origin or len(kinds) >= _MOST_KINDS:
+        kinds = {}
+        _known = (origin, kinds)
     service, process, place = (orjson.dumps(part).decode() for part in origin)
-    head = heads[level] = (
-        f'","log.level":"{level}","message":"',
-        f'","ecs.version":"{ECS_VERSION}","log.logger":"{REQUEST_LOGGER}","service":{service},'
+    texts = kinds[level, route, view, method, scheme, status, outcome] = (
+        f'","log.level":"{level}","message":"{method} ',
+        f" {status} ",
+        f'ms","ecs.version":"{ECS_VERSION}","log.logger":"{REQUEST_LOGGER}","service":{service},'
         f'"event":{{"dataset":"{REQUEST_DATASET}","duration":',
-        f',"process":{process},"django":{{"process":{place}',
-    )
-    return head
-
-
-@lru_cache(maxsize=2048)  # routes, methods and statuses are few; bounded, as an application may invent statuses
-def _kind(
-    route: str | None, view: str, method: str, scheme: str, status: int, outcome: Outcome
-) -> tuple[str, str, str, str, str, str]:
-    """Return what the lines of requests of one kind share."""
-    return (
         f',"outcome":"{event_outcome(outcome, status)}"}},"http":{{"request":{{"method":{_quoted(method)},"id":"',
         f'}}}},"response":{{"status_code":{status},"body":{{"bytes":',
         f'}}}}{f""","route":{_quoted(route)}""" if route is not None else ""}}},"url":{{"path":',
         f',"scheme":{_quoted(scheme)}',
-        f',"outcome":"{outcome._value_}","db":{{"count":',
+        f'"}},"process":{process},"django":{{"process":{place},"outcome":"{outcome._value_}","db":{{"count":',
         f'}}{f""","view":{_quoted(view)}""" if view else ""}',
     )
+    return texts
 
 
 @lru_cache(maxsize=1024)  # clients are few kinds of browsers, or hostile: then the bound matters

@@ -116,7 +116,7 @@ def test_head__is_that_of_the_process():
 def test_memory__is_bounded():
     for number in range(5000):
         from_fragments(REQUEST._replace(route=f"r{number}", user_agent=f"u{number}"))
-    assert fragments._kind.cache_info().currsize <= 2048
+    assert len(fragments._known[1]) <= 2048
     assert fragments._user_agent.cache_info().currsize <= 1024
 
 
