@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from sys import modules
 from typing import Any
 
 from django.conf import settings
@@ -45,7 +46,7 @@ class Rules:
         if request_id is not None and not self.proxies.contains(meta.get("REMOTE_ADDR", "")):
             request_id = None
         if not traceparent and not request_id:
-            span = telemetry.current_span()
+            span = telemetry.current_span() if telemetry.MODULE in modules else None
             return new_identity() if span is None else Identity(span[0], *span)
         return telemetry.within_span(accept_identity(traceparent, request_id))
 

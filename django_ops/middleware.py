@@ -52,7 +52,7 @@ class OpsMiddleware:
         if self.is_async:
             markcoroutinefunction(self)
             patch(ASGIHandler, "handle", _listening)
-        if telemetry.is_imported():  # Django looks for this method once, and calls it for each view
+        if telemetry.MODULE in sys.modules:  # Django looks for this method once, and calls it for each view
             self.process_view = _atake_span if self.is_async else _take_span
         self._read_settings()
         setting_changed.connect(self._on_setting_changed)

@@ -30,8 +30,7 @@ class _Cell(NamedTuple):
     response_bytes: int
     queue: int
     queries: int
-    more_counters: tuple[int, ...]  # where there was no room to count them together
-    more_latencies: tuple[int, ...]
+    more: tuple[tuple[int, ...], tuple[int, ...]] | None  # counters and latencies that had no room together
 
 
 def request_began() -> None:
@@ -56,7 +55,7 @@ def observe_request(record: RequestRecord) -> None:
     ) = record  # fmt: skip
     key = (view, method, scheme, status, charset, template, outcome, ajax, streaming)
     cell = cells.get(key) or _request_cell(store, record, key)
-    counters, in_progress, bounds, latencies, request_sizes, response_sizes, queue, queries, more, more_latencies = cell
+    counters, in_progress, bounds, latencies, request_sizes, response_sizes, queue, queries, more = cell
     first_byte_seconds = first_byte_ns * _SECONDS
     latency_bucket = bisect_left(bounds, first_byte_seconds)
     latency_sum = len(bounds) + 1
@@ -73,10 +72,10 @@ def observe_request(record: RequestRecord) -> None:
         buffer[response_sizes + _SIZES_SUM] += response_bytes
         if request_bytes:
             buffer[request_sizes + _SIZES_SUM] += request_bytes
-        if more or more_latencies:
-            for offset in more:
+        if more is not None:
+            for offset in more[0]:
                 buffer[offset] += 1.0
-            for offset in more_latencies:
+            for offset in more[1]:
                 buffer[offset + latency_bucket] += 1.0
                 buffer[offset + latency_sum] += first_byte_seconds
         if db_count:
@@ -125,8 +124,7 @@ def _request_cell(store: Store, record: RequestRecord, key: tuple[object, ...]) 
         response_bytes=catalog.RESPONSE_BYTES.offset(store),
         queue=catalog.QUEUE_SECONDS.offset(store),
         queries=catalog.QUERIES_BY_VIEW.offset(store, view),
-        more_counters=tuple(more_counters),
-        more_latencies=tuple(more_latencies),
+        more=(tuple(more_counters), tuple(more_latencies)) if more_counters or more_latencies else None,
     )
     # a folded value must be counted as folded each time, and invented ones must not fill the memory
     counted += [(catalog.LATENCY_BY_VIEW, (view, method)), (catalog.QUERIES_BY_VIEW, (view,))]

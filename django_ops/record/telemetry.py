@@ -7,14 +7,13 @@ import sys
 from django_ops.record.identity import Identity
 
 
-def is_imported() -> bool:
-    """Tell whether there can be a span in this process."""
-    return "opentelemetry.trace" in sys.modules
+#: Where this is not imported, there is no span.
+MODULE = "opentelemetry.trace"
 
 
 def current_span() -> tuple[str, str] | None:
     """Return trace id and span id, in lower-case hexadecimal of full width, or None when there is no span."""
-    trace = sys.modules.get("opentelemetry.trace")
+    trace = sys.modules.get(MODULE)
     if trace is None:
         return None
     get_current_span = getattr(trace, "get_current_span", None)
