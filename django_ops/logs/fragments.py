@@ -51,7 +51,7 @@ def plain_line(record: RequestRecord, origin: Origin, when: float, level: str) -
     if client_address:
         rest = f'{rest},"client":{{"address":{_quoted(client_address)}}}'
     if user_agent:
-        rest += _user_agent(user_agent)
+        rest += quoted_user_agent(user_agent)
     if user_id is not None:
         rest = f'{rest},"user":{{"id":{_quoted(user_id)}}}'
     if query:
@@ -91,5 +91,6 @@ def _make_texts(
 
 
 @lru_cache(maxsize=1024)  # clients are few kinds of browsers, or hostile: then the bound matters
-def _user_agent(text: str) -> str:
+def quoted_user_agent(text: str) -> str:
+    """Return the part of a line that names the user agent."""
     return f',"user_agent":{{"original":{_quoted(mask_user_agent(text))}}}'

@@ -53,3 +53,21 @@ def test_secure_proxy_header(line):
     with override_settings(SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https")):
         assert line("/ok", HTTP_X_FORWARDED_PROTO="https")["url"]["scheme"] == "https"
     assert line("/ok", HTTP_X_FORWARDED_PROTO="https")["url"]["scheme"] == "http"
+
+
+def test_hidden_keys__in_a_user_agent_that_was_seen_before(line):
+    def agent():
+        return line("/ok", HTTP_USER_AGENT="x colour=red")["user_agent"]["original"]
+
+    assert "red" in agent()
+    with override_settings(OPS_LOG_HIDDEN_KEYS=["colour"]):
+        assert "red" not in agent()
+    assert "red" in agent()
+
+
+def test_readyz_checks():
+    client = Client()
+    with override_settings(OPS_READYZ_CHECKS=[]):
+        assert client.get("/readyz").status_code == 200
+    with override_settings(OPS_READYZ_CHECKS=[lambda: 1 / 0]):
+        assert client.get("/readyz").status_code == 503

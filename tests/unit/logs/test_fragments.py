@@ -117,7 +117,7 @@ def test_memory__is_bounded():
     for number in range(5000):
         from_fragments(REQUEST._replace(route=f"r{number}", user_agent=f"u{number}"))
     assert len(fragments._known[1]) <= 2048
-    assert fragments._user_agent.cache_info().currsize <= 1024
+    assert fragments.quoted_user_agent.cache_info().currsize <= 1024
 
 
 def test_identity__is_in_the_line():
