@@ -170,13 +170,15 @@ class Histogram(Family):
 
 
 def together(store: Store, *children: tuple[Family, tuple[str, ...]]) -> tuple[int, ...]:
-    """Return where to add for all of these children, which are as long as each other.
+    """Return where to add for all of these children, which have the same length.
 
-    That is one place, which counts for each of them when it is read (`layout.parts`); where there is no room for it,
-    the place of each.
+    That is one place, which counts for each of them when it is read (`layout.parts`). It is the place of each where
+    there is no room for it, or where a value was folded: such children are looked up each time.
     """
     keys = [family.key(store, *values) for family, values in children]
     offsets = tuple(store.offset(key, family.length) for key, (family, _) in zip(keys, children, strict=True))
+    if any(OTHER in key for key in keys):
+        return offsets
     place = store.offset(layout.together(keys), children[0][0].length)
     return offsets if store.is_lost(place) else (place,)
 

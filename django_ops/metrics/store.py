@@ -110,7 +110,7 @@ class Store:
 
     def _remember(self, key: Key, offset: int) -> None:
         self.offsets[key] = offset
-        for position, value in enumerate(key[1:]):
+        for position, value in enumerate(key[1:] if key[0] in definitions else ()):
             self.values_seen.setdefault((key[0], position), set()).add(value)
 
     def cache(self, name: str) -> dict[Any, Any]:
@@ -201,14 +201,12 @@ class Store:
 
 def _is_ours(key: Key, length: int) -> bool:
     """Tell whether an entry of another process is what this one would have made of its key."""
+    if key[0] == layout.TOGETHER:
+        parts = layout.parts(key)
+        return len(parts) == len(key) - 1 and all(part[0] in definitions and _is_ours(part, length) for part in parts)
     definition = definitions.get(key[0])
     if definition is None:
-        return (
-            key[0] == layout.TOGETHER
-            or (key == (HOLDER,) and length == 2)
-            or key == (BOUNDS,)
-            or key == (_OVERFLOW, str(length))
-        )
+        return (key == (HOLDER,) and length == 2) or key == (BOUNDS,) or key == (_OVERFLOW, str(length))
     return length == definition.length and len(key) == 1 + len(definition.labels)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from os import getpid
 from typing import NamedTuple
 
 # version 00 exactly; a higher version may carry more after the flags. All-zero ids are invalid.
@@ -31,25 +32,24 @@ class Identity(NamedTuple):
 
 def new_identity() -> Identity:
     """Make the identity of a request that brought none: the request id is its trace id."""
-    try:
-        digits = _drawn.pop()
-    except IndexError:
-        digits = _draw()
+    digits = _drawn.pop() if _drawn and _drawn_by == getpid() else _draw()
     trace_id = digits[:32]
     return tuple.__new__(Identity, (trace_id, trace_id, digits[32:]))  # as Identity(...), at a third of its cost
 
 
 def _draw() -> str:
     """Return 48 random digits, and keep more of them for later: to ask the kernel costs more than all else here."""
+    global _drawn, _drawn_by
     first: str
     first, *more = _48_DIGITS.findall(os.urandom(64 * 24).hex())
-    _drawn.extend(more)
+    _drawn, _drawn_by = more, getpid()
     return first
 
 
 _drawn: list[str] = []
-# a child must not draw what its parent draws
-os.register_at_fork(after_in_child=_drawn.clear)
+_drawn_by = (
+    0  # a child must not draw what its parent draws, also where it was forked without Python's knowledge (uWSGI)
+)
 
 
 def accept_identity(traceparent: str | None, request_id: str | None) -> Identity:

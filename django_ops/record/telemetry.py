@@ -16,13 +16,11 @@ def current_span() -> tuple[str, str] | None:
     trace = sys.modules.get(MODULE)
     if trace is None:
         return None
-    get_current_span = getattr(trace, "get_current_span", None)
-    if get_current_span is None:  # another thread is importing it
+    try:
+        context = trace.get_current_span().get_span_context()
+        return (f"{context.trace_id:032x}", f"{context.span_id:016x}") if context.is_valid else None
+    except Exception:  # another thread is importing it; or a tracer of somebody's own, and nobody must suffer from it
         return None
-    context = get_current_span().get_span_context()
-    if not context.is_valid:
-        return None
-    return f"{context.trace_id:032x}", f"{context.span_id:016x}"
 
 
 def within_span(identity: Identity) -> Identity:

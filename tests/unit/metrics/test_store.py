@@ -7,6 +7,7 @@ import pytest
 
 from django_ops.metrics import catalog, layout, observe
 from django_ops.metrics import store as stores
+from django_ops.metrics.families import together
 from django_ops.metrics.store import Store
 from tests.unit.metrics.observed import exposed, request, value
 
@@ -96,6 +97,17 @@ def test_reopened_file__of_another_size_of_vectors_keeps_them_apart(slot_directo
     catalog.AJAX.inc()
     monkeypatch.undo()
     assert [vector for key, vector in stores.active().entries() if key[0] == catalog.AJAX.name] == [[1.0], [1.0, 0.0]]
+
+
+def test_reopened_file__of_another_size_keeps_what_counts_together_apart(slot_directory, monkeypatch):
+    pair = ((catalog.AJAX, ()), (catalog.RESPONSES_BEFORE, ()))
+    together(stores.active(), *pair)
+    stores.forget()
+    for family, _ in pair:
+        monkeypatch.setattr(family, "length", 2)  # a later release
+    (place,) = together(stores.active(), *pair)
+    stores.active().buffer[place + 1] += 1.0  # beyond the end of the former vector
+    assert [len(vector) for key, vector in stores.active().entries() if key[0] == layout.TOGETHER] == [1, 2]
 
 
 def test_reopened_file__with_other_latency_bounds_begins_again(slot_directory, settings):

@@ -1,3 +1,4 @@
+import ctypes
 import os
 import re
 
@@ -152,10 +153,11 @@ def test_accept_identity__of_anything_is_well_formed(traceparent, request_id):
     assert is_well_formed(accept_identity(traceparent, request_id))
 
 
-def test_new_identity__differs_in_a_forked_child():
+@pytest.mark.parametrize("fork", [os.fork, ctypes.CDLL(None).fork], ids=["of Python", "that Python does not know of"])
+def test_new_identity__differs_in_a_forked_child(fork):
     new_identity()
     reader, writer = os.pipe()
-    child = os.fork()
+    child = fork()
     if not child:
         os.write(writer, " ".join(new_identity().trace_id for _ in range(100)).encode())
         os._exit(0)
