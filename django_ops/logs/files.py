@@ -74,11 +74,15 @@ class SlotFileHandler(LineHandler):
         if own is None:
             self._lose(self._failure or OSError("not open"))
             return
+        size = len(line)
         try:
-            self._put(own.descriptor, line)
+            if self._rest:
+                self._put(own.descriptor, line)
+            elif (written := os.write(own.descriptor, line)) != size:
+                self._put_rest(own.descriptor, line[written:])
         except OSError as error:
             self._retry(line, error, now)
-        self._size_bytes += len(line)
+        self._size_bytes += size
 
     def _retry(self, line: bytes, error: OSError, now: float) -> None:
         if error.errno == errno.EBADF:  # somebody closed it under us, as daemons do when they start

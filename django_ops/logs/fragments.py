@@ -22,6 +22,8 @@ _DELETE = "\x7f"
 #: What the lines of requests of one kind share: the texts between what differs.
 _Texts = tuple[str, ...]
 
+_LONGEST_PATH = 256  # characters; a longer one is not remembered, as it would fill the memory
+
 #: Routes, methods and statuses are few; bounded, as an application may invent statuses.
 _MOST_KINDS = 2048
 
@@ -43,7 +45,7 @@ def plain_line(record: RequestRecord, origin: Origin, when: float, level: str) -
     known_origin, kinds = _known
     texts = (kinds.get(key) if known_origin is origin else None) or _make_texts(origin, *key)
     to_path, to_milliseconds, to_duration, to_id, to_response_bytes, to_url, to_trace, to_db, to_rest = texts
-    url_path = _quoted(mask_text(path))
+    shown_path, url_path = (quoted_path if len(path) < _LONGEST_PATH else quoted_path.__wrapped__)(path)
     rest = f',"queue_duration":{queue_ns}' if queue_ns is not None else ""
     if streaming:
         rest = f'{rest},"first_byte_duration":{first_byte_ns}'
@@ -57,7 +59,7 @@ def plain_line(record: RequestRecord, origin: Origin, when: float, level: str) -
     if query:
         to_trace = f'{to_trace},"query":{_quoted(mask_text(query))}'
     text = (
-        f'{{"@timestamp":"{timestamp(when)}{to_path}{url_path[1:-1]}{to_milliseconds}{duration_ns // 1_000_000}'
+        f'{{"@timestamp":"{timestamp(when)}{to_path}{shown_path}{to_milliseconds}{duration_ns // 1_000_000}'
         f'{to_duration}{duration_ns}{to_id}{request_id}","body":{{"bytes":{request_bytes}{to_response_bytes}'
         f'{response_bytes}{to_url}{url_path}{to_trace}}},"trace":{{"id":"{trace_id}"}},"span":{{"id":"{span_id}'
         f'{to_db}{db_count},"duration":{db_duration_ns}{to_rest}{rest}}}\n'
@@ -88,6 +90,13 @@ def _make_texts(
         f'}}{f""","view":{_quoted(view)}""" if view else ""}',
     )
     return texts
+
+
+@lru_cache(maxsize=1024)  # the same pages are asked for again and again
+def quoted_path(path: str) -> tuple[str, str]:
+    """Return a path as it stands within a text, and as a text of its own, with secrets masked."""
+    quoted = _quoted(mask_text(path))
+    return quoted[1:-1], quoted
 
 
 @lru_cache(maxsize=1024)  # clients are few kinds of browsers, or hostile: then the bound matters

@@ -98,11 +98,14 @@ class LineHandler(logging.Handler):
             self._finish(descriptor)
         written = os.write(descriptor, line)
         if written != len(line):
-            self._rest = line[written:]
-            try:
-                self._finish(descriptor)
-            except OSError:
-                pass
+            self._put_rest(descriptor, line[written:])
+
+    def _put_rest(self, descriptor: int, rest: bytes) -> None:
+        self._rest = rest
+        try:
+            self._finish(descriptor)
+        except OSError:
+            pass
 
     def _finish(self, descriptor: int) -> None:
         while self._rest:

@@ -6,7 +6,6 @@ import sys
 
 from django_ops.record.identity import Identity
 
-
 #: Where this is not imported, there is no span.
 MODULE = "opentelemetry.trace"
 
