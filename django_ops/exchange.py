@@ -86,13 +86,13 @@ class Exchange:
         self.charset = facts.charset(response)
         # as `response.headers["X-Request-ID"] = ...`, without looking for what no id of ours contains
         response.headers._store["x-request-id"] = ("X-Request-ID", self.context.identity.request_id)
-        if type(response) is HttpResponse:  # most are
-            self.bytes_sent = self.announced_bytes = len(response.content)
-        elif response.streaming:
+        if response.streaming:
             self.is_streaming = True
             self._follow(cast(StreamingHttpResponse, response))
         elif isinstance(response, HttpResponse):
-            self.bytes_sent = self.announced_bytes = len(response.content)
+            parts = response._container  # type: ignore[attr-defined]
+            # as `len(response.content)`, which joins them
+            self.bytes_sent = self.announced_bytes = len(parts[0]) if len(parts) == 1 else len(response.content)
             if isinstance(response, SimpleTemplateResponse):
                 self.template = facts.template(response)
         response._resource_closers.append(self.close)  # type: ignore[attr-defined]
@@ -283,7 +283,7 @@ class Exchange:
             else None,
             outcome,
             method if method in METHODS else OTHER_METHOD,
-            rules.scheme(request),
+            "http" if rules.asks_no_proxy and meta.get("wsgi.url_scheme") == "http" else rules.scheme(request),
             path,
             redaction.allowed_query(meta.get("QUERY_STRING", ""), rules.query_keys) if rules.query_keys else "",
             route,
@@ -297,7 +297,7 @@ class Exchange:
             meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest",
             rules.client_address(peer, forwarded_for) if forwarded_for else peer,
             meta.get("HTTP_USER_AGENT", ""),
-            facts.user_id(request),
+            facts.user_id(request) if "user" in request.__dict__ or "_acached_user" in request.__dict__ else None,
             context.db_count,
             context.db_duration_ns,
             context.error,

@@ -36,6 +36,7 @@ class Rules:
         self.proxies = Networks(Configuration.OPS_TRUSTED_PROXIES.required())
         self.query_keys = frozenset(Configuration.OPS_LOG_QUERY_KEYS.usable())
         self._scheme_header, self._secure_value = _header_of_scheme()
+        self.asks_no_proxy = self._scheme_header is None  # which scheme a request came by
         # a client sends many requests; bounded, as clients may be many, and hostile
         self._remembered_client = lru_cache(maxsize=1024)(partial(client_address, proxies=self.proxies))
 
