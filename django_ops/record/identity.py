@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from os import getpid
 from typing import NamedTuple
 
 # version 00 exactly; a higher version may carry more after the flags. All-zero ids are invalid.
@@ -12,7 +11,6 @@ from typing import NamedTuple
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace_id>[0-9a-f]{32})-(?!0{16})(?P<span_id>[0-9a-f]{16})-[0-9a-f]{2}"
 )
-_48_DIGITS = re.compile("[0-9a-f]{48}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 
@@ -32,24 +30,9 @@ class Identity(NamedTuple):
 
 def new_identity() -> Identity:
     """Make the identity of a request that brought none: the request id is its trace id."""
-    digits = _drawn.pop() if _drawn and _drawn_by == getpid() else _draw()
+    digits = os.urandom(24).hex()
     trace_id = digits[:32]
     return tuple.__new__(Identity, (trace_id, trace_id, digits[32:]))  # as Identity(...), at a third of its cost
-
-
-def _draw() -> str:
-    """Return 48 random digits, and keep more of them for later: to ask the kernel costs more than all else here."""
-    global _drawn, _drawn_by
-    first: str
-    first, *more = _48_DIGITS.findall(os.urandom(64 * 24).hex())
-    _drawn, _drawn_by = more, getpid()
-    return first
-
-
-_drawn: list[str] = []
-_drawn_by = (
-    0  # a child must not draw what its parent draws, also where it was forked without Python's knowledge (uWSGI)
-)
 
 
 def accept_identity(traceparent: str | None, request_id: str | None) -> Identity:
