@@ -21,7 +21,7 @@ from django_ops.logs.line import Document, Source, log_line, request_line, task_
 from django_ops.logs.message import LONGEST_MESSAGE, message_of
 from django_ops.logs.records import ATTRIBUTE, REQUEST_LOGGER, STANDARD_ATTRIBUTES
 from django_ops.logs.service import origin
-from django_ops.logs.shrink import bounded, names_of_cut
+from django_ops.logs.shrink import bounded, cut, names_of_cut
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskRecord
 
@@ -89,7 +89,7 @@ def line_of_request(record: RequestRecord, level: int, longest_bytes: int = LONG
 
 def _line_of_ours(record: logging.LogRecord, attributes: dict[str, Any], ours: Any) -> Document:
     maker = LabelMaker()
-    message = message_of(record, maker)
+    message = _message(record, attributes, maker)
     if not STANDARD_ATTRIBUTES.issuperset(attributes):  # somebody's filter was here
         _add_extra(maker, attributes)
     make: Any = request_line if type(ours) is RequestRecord else task_line
@@ -103,17 +103,17 @@ def _line_of_ours(record: logging.LogRecord, attributes: dict[str, Any], ours: A
 def _line_of_others(record: logging.LogRecord, attributes: dict[str, Any]) -> Document:
     maker = LabelMaker()
     when, level, name, source = _frame(attributes, maker)
-    message = _guard(maker, "message", lambda: message_of(record, maker), "(not shown)")
-    document = log_line(message, origin(), when, level, name, source, moment.identity_of(attributes))
-    kept = moment.error_of(attributes)
-    if kept is not None:  # a QueueHandler has put the traceback into the message
+    message = _message(record, attributes, maker)
+    identity = _guard(maker, "identity", lambda: moment.identity_of(attributes), None)
+    document = log_line(message, origin(), when, level, name, source, identity)
+    kept = _guard(maker, "error", lambda: moment.error_of(attributes), None)
+    if kept is not None:
         document["error"] = kept
-        document["message"] = message.partition("\nTraceback (most recent call last):\n")[0]
     elif attributes.get("exc_info") is not None or attributes.get("exc_text") is not None:
         error = _guard(maker, "exc_info", lambda: _error_of(attributes, maker), None)
         if error:
             document["error"] = error
-    stack_info = attributes.get("stack_info")
+    stack_info = _guard(maker, "stack_info", lambda: moment.stack_of(attributes), None)
     if stack_info is not None:
         stack = _guard(maker, "stack_info", lambda: bounded(str(stack_info), LONGEST_MESSAGE), "(not shown)")
         maker.add_ours("stack_info", stack)
@@ -121,6 +121,14 @@ def _line_of_others(record: logging.LogRecord, attributes: dict[str, Any]) -> Do
         _add_extra(maker, attributes)
     _finish(document, maker)
     return document
+
+
+def _message(record: logging.LogRecord, attributes: dict[str, Any], maker: LabelMaker) -> str:
+    if moment.was_queued(attributes):
+        text = _guard(maker, "message", lambda: moment.message_of(attributes), None)
+        if text is not None:
+            return bounded(text, LONGEST_MESSAGE)
+    return _guard(maker, "message", lambda: message_of(record, maker), "(not shown)")
 
 
 def _frame(attributes: dict[str, Any], maker: LabelMaker) -> tuple[float, str, str, Source]:
@@ -179,7 +187,7 @@ def _finish(document: Document, maker: LabelMaker) -> None:
         *names_of_cut(labels, "labels."),
     ]
     if shortened:
-        labels["format_cut"] = " ".join(shortened)[:LONGEST_NAME]
+        labels["format_cut"] = cut(" ".join(shortened), LONGEST_NAME)
     if labels:
         document["labels"] = labels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from types import TracebackType
 from typing import Any
@@ -16,19 +17,43 @@ ATTRIBUTE = "_ops_moment"
 
 
 class Moment:
-    """What was true when a record was made: the ids of the request or task, and the exception with its traceback."""
+    """What was true when a record was made: the ids of the request or task, and what a QueueHandler takes apart."""
 
-    __slots__ = ("error", "identity", "traceback")
+    __slots__ = ("args", "error", "identity", "msg", "stack_info", "traceback")
 
-    def __init__(self, error: BaseException | None = None, traceback: TracebackType | None = None) -> None:
+    def __init__(self) -> None:
         self.identity = _identity()
-        self.error = error
-        self.traceback = traceback
+        self.error: BaseException | None = None
+        self.traceback: TracebackType | None = None
+        self.msg: Any = None  # these two only where there is an exception or a stack, as text follows theirs there
+        self.args: Any = None
+        self.stack_info: str | None = None
+
+    def keep(self, record: logging.LogRecord) -> None:
+        """Keep what is to be told of a record with an exception or a stack. The values are read when it is shown."""
+        information = record.exc_info
+        if type(information) is tuple and len(information) == 3:
+            self.error, self.traceback = information[1:]
+        self.msg, self.args, self.stack_info = record.msg, record.args, record.stack_info
+
+    def has_more(self) -> bool:
+        """Tell whether a formatter writes something below the message."""
+        return self.error is not None or self.stack_info is not None
+
+    def text(self) -> str:
+        """Return the message. Raises whatever its arguments raise."""
+        return str(self.msg) % self.args if self.args else str(self.msg)
 
     def __reduce__(self) -> Any:
         """Go to another process, which may not know this class, as a dict; a traceback could not go at all."""
-        fields = None if self.error is None else error_fields(self.error, self.traceback)
-        return dict, ({"identity": self.identity and tuple(self.identity), "error": fields},)
+        fields = {
+            "identity": self.identity and tuple(self.identity),
+            "error": None if self.error is None else error_fields(self.error, self.traceback),
+            "text": self.text() if self.has_more() else None,
+            "stack_info": self.stack_info,
+        }
+        # as JSON, as there may be texts of a class of Django's among them
+        return json.loads, (json.dumps(fields),)
 
 
 def _identity() -> Identity | None:
@@ -47,18 +72,47 @@ def identity_of(attributes: dict[str, Any]) -> Identity | None:
     return _identity()  # made by somebody else's factory
 
 
+def was_queued(attributes: dict[str, Any]) -> bool:
+    """Tell whether a QueueHandler made a record's text: its `prepare` leaves None as `args`, which no logger does."""
+    return attributes.get("args", ()) is None
+
+
 def error_of(attributes: dict[str, Any]) -> dict[str, str] | None:
     """Return the `error` of a record whose exception a QueueHandler took away, or None.
 
-    `QueueHandler.prepare` leaves None as `args`, which no logger does: a filter that takes the exception away
-    means it.
+    If a filter removed the exception, it stays removed.
     """
     moment = attributes.get(ATTRIBUTE)
-    if moment is None or attributes.get("args", ()) is not None or attributes.get("exc_info") is not None:
+    if moment is None or not was_queued(attributes) or attributes.get("exc_info") is not None:
         return None
     if type(moment) is dict:
-        return moment.get("error")
+        error = moment.get("error")
+        return error if type(error) is dict else None
     return None if moment.error is None else error_fields(moment.error, moment.traceback)
+
+
+def stack_of(attributes: dict[str, Any]) -> Any:
+    """Return the `stack_info` of a record, also where a QueueHandler has put it into the text."""
+    moment = attributes.get(ATTRIBUTE)
+    if attributes.get("stack_info") is None and moment is not None and was_queued(attributes):
+        return moment.get("stack_info") if type(moment) is dict else moment.stack_info
+    return attributes.get("stack_info")
+
+
+def message_of(attributes: dict[str, Any]) -> str | None:
+    """Return the text that a QueueHandler made, without the exception and stack below it; None where there are none.
+
+    It ends where the message ends. Where a filter has changed the message since, that is not found, and all stays.
+    """
+    moment, shown = attributes.get(ATTRIBUTE), attributes.get("msg")
+    if type(moment) is dict:
+        text = moment.get("text")
+    else:
+        text = moment.text() if moment is not None and moment.has_more() else None
+    if text is None or not isinstance(shown, str):
+        return None
+    before, newline, _ = shown.partition(text if text.endswith("\n") else f"{text}\n")
+    return f"{before}{text}" if newline else shown
 
 
 _make_record: Any = None  # the factory that was there before ours
@@ -69,11 +123,9 @@ plain_factory: Any = None
 
 def _factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
     record: logging.LogRecord = _make_record(*args, **kwargs)
-    information = record.exc_info
-    if type(information) is tuple and len(information) == 3:
-        moment = Moment(information[1], information[2])
-    else:
-        moment = Moment()
+    moment = Moment()
+    if record.exc_info is not None or record.stack_info is not None:
+        moment.keep(record)
     record.__dict__[ATTRIBUTE] = moment
     return record
 

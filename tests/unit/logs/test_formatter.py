@@ -274,6 +274,11 @@ def test_line__names_what_was_cut():
     assert document["labels"]["format_cut"] == "message labels.a labels.b"
 
 
+def test_line__says_that_not_all_that_was_cut_is_named():
+    names = {f"label_{number}_{'x' * 90}": "x" * 10_000 for number in range(3)}
+    assert line(log_record("hello", extra=names))["labels"]["format_cut"].endswith(" characters cut ...]")
+
+
 def test_line__names_what_was_cut_of_an_error():
     document = line(log_record("failed", exc_info=info(raised(ValueError("x" * 3000)))))
     assert document["labels"]["format_cut"] == "error.message error.stack_trace"

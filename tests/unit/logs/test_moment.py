@@ -1,5 +1,6 @@
 """A line says what was true when its record was made, whichever thread writes it, and when."""
 
+import io
 import json
 import logging
 import logging.handlers
@@ -7,12 +8,14 @@ import pickle
 import queue
 
 import pytest
+from django.utils.safestring import mark_safe
 
 from django_ops.logs import moment
 from django_ops.logs.formatter import LineFormatter
+from django_ops.logs.records import log_record
 from django_ops.record.context import Context, current
 from django_ops.record.identity import new_identity
-from tests.unit.logs.examples import IDENTITY, raised, validated
+from tests.unit.logs.examples import IDENTITY, REQUEST, raised, validated
 
 FORMATTER = LineFormatter()
 
@@ -80,12 +83,29 @@ def test_memory_handler__keeps_ids_and_traceback(logger):
     assert (direct.lines[0]["http"]["request"]["id"], direct.lines[0]["span"]["id"]) == (IDENTITY[0], IDENTITY[2])
 
 
-@pytest.mark.parametrize("carry", [lambda record: record, lambda record: pickle.loads(pickle.dumps(record))])
-def test_queue_handler__keeps_ids_and_error(logger, carry):
+def same(record):
+    return record
+
+
+def carried(record):
+    return pickle.loads(pickle.dumps(record))
+
+
+@pytest.fixture(params=[same, carried], ids=["thread", "process"])
+def queued(request, logger):
+    """Return the lines of what was logged through a queue."""
     waiting = queue.SimpleQueue()
     logger.addHandler(logging.handlers.QueueHandler(waiting))
+
+    def lines():
+        return [line(request.param(waiting.get_nowait())) for _ in range(waiting.qsize())]
+
+    return lines
+
+
+def test_queue_handler__keeps_ids_and_error(logger, queued):
     failed(logger)
-    document = line(carry(waiting.get_nowait()))
+    [document] = queued()
     assert document["http"]["request"]["id"] == IDENTITY.request_id
     assert document["message"] == "it failed"
     assert (document["error"]["type"], document["error"]["message"]) == ("ValueError", "wrong")
@@ -93,10 +113,74 @@ def test_queue_handler__keeps_ids_and_error(logger, carry):
     assert "in raised_by" not in document["error"]["stack_trace"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("wrong"), raised(ValueError("wrong")), raised(ExceptionGroup("several", [ValueError("wrong")]))],
+    ids=["no traceback", "traceback", "group"],
+)
+@pytest.mark.parametrize("text", ["%s failed", "%s:\nTraceback (most recent call last):\nby hand", "%s failed\n"])
+def test_queue_handler__keeps_the_message_and_nothing_else(logger, queued, error, text):
+    logger.error(text, "it", exc_info=error)
+    [document] = queued()
+    assert document["message"] == text % "it"
+    assert document["error"]["type"] == type(error).__name__
+
+
+def test_queue_handler__keeps_the_stack_as_a_label(logger, queued):
+    logger.warning("who calls?", stack_info=True)
+    [document] = queued()
+    assert document["message"] == "who calls?"
+    assert document["labels"]["stack_info"].startswith("Stack (most recent call last):")
+
+
+def test_queue_handler__keeps_the_message_of_a_request(logger, queued):
+    record = REQUEST._replace(error=raised(ValueError("wrong")))
+    logger.handle(log_record(logger, logging.ERROR, "GET / 500 1ms", record))
+    assert queued()[0]["message"] == "GET / 500 1ms"
+
+
+def test_queue_handler__keeps_what_a_filter_left_of_a_message(logger, queued):
+    def redact(record):
+        record.msg, record.args = record.getMessage().replace("4711", "****"), ()
+        return True
+
+    logger.addFilter(redact)
+    logger.error("card %s", "4711", exc_info=ValueError("wrong"))
+    assert "4711" not in json.dumps(queued())
+
+
+def test_line__of_a_moment_of_another_release():
+    record = logging.makeLogRecord({"msg": "hello", "args": None, "_ops_moment": {"identity": ("1",), "error": "no"}})
+    document = validated(FORMATTER.line(record))
+    assert (document["message"], document["labels"]["format_error"]) == ("hello", "identity: TypeError")
+
+
+def test_line__of_an_exception_that_cannot_be_told(logger):
+    class Group(ExceptionGroup):
+        exceptions = property(lambda self: 1 / 0)
+
+    waiting = queue.SimpleQueue()
+    logger.addHandler(logging.handlers.QueueHandler(waiting))
+    logger.error("it failed")
+    record = waiting.get_nowait()
+    record.__dict__[moment.ATTRIBUTE].error = Group("several", [ValueError("wrong")])
+    document = line(record)
+    assert (document["message"], document["labels"]["format_error"]) == ("it failed", "error: ZeroDivisionError")
+
+
 def test_pickle__needs_none_of_our_classes(logger):
     records = collected(logger, logging.handlers.MemoryHandler(1))
-    failed(logger)
-    assert b"django_ops" not in pickle.dumps(records[0].__dict__[moment.ATTRIBUTE])
+    text = mark_safe("it failed")
+    logger.error(text, exc_info=raised(ValueError(text)), stack_info=True)
+    found = []
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module, name):
+            found.append((module, name))
+            return super().find_class(module, name)
+
+    Unpickler(io.BytesIO(pickle.dumps(records[0].__dict__[moment.ATTRIBUTE]))).load()
+    assert {module.partition(".")[0] for module, _ in found} == {"json"}
 
 
 def test_outside_of_a_request__stays_outside():
