@@ -1,21 +1,23 @@
-"""Says so when several processes of one server answer scrapes by turns, and each tells its own numbers only."""
+"""Warns when several processes answer /metrics in turn, and each reports only its own numbers."""
 
 from __future__ import annotations
 
 import logging
 import os
 import socket
+import threading
 
 from django_ops.record import slot
 
 logger = logging.getLogger(__name__)
 
 _WARNING = (
-    "Several processes answer /metrics by turns, and each shows its own numbers only. Set %s to an empty directory"
+    "Several processes answer /metrics in turn, and each reports only its own numbers. Set %s to an empty directory"
     " before the server starts, or run one process."
 )
 
-_has_looked = False
+_first_look = threading.Lock()  # never released: threads answer scrapes at the same time
+_held: list[int] = []  # descriptors
 
 
 def look(port: str) -> None:
@@ -24,10 +26,8 @@ def look(port: str) -> None:
     Only a scrape can tell: two servers may serve one site, and each be scraped by itself. What they do not have in
     common is the process that started them.
     """
-    global _has_looked
-    if _has_looked or slot.directory() is not None:
+    if slot.directory() is not None or not _first_look.acquire(blocking=False):
         return
-    _has_looked = True
     server = f"django-ops-{os.getuid()}-{os.getppid()}-{port}"
     if not _take(f"{server}-first") and _take(f"{server}-told"):
         logger.warning(_WARNING, slot.DIRECTORY_VARIABLE)
@@ -44,5 +44,16 @@ def _take(name: str) -> bool:
     except OSError:
         taken.close()
         return False
-    taken.detach()  # the process holds it until it ends
+    _held.append(taken.detach())
     return True
+
+
+def _start_anew() -> None:
+    """Hold no name in a forked child: it would keep the name after its parent has ended."""
+    global _first_look
+    _first_look = threading.Lock()
+    while _held:
+        os.close(_held.pop())
+
+
+os.register_at_fork(after_in_child=_start_anew)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.site.servers import Server, eventually
 
-WARNING = "Several processes answer /metrics by turns"
+WARNING = "Several processes answer /metrics in turn"
 
 
 def warnings(server: Server) -> list[str]:
