@@ -28,6 +28,7 @@ PATIENCE_SECONDS = 1.0
 
 _running: tuple[int, threading.Thread] | None = None
 _looked_up_at = float("-inf")
+_told: set[str] = set()  # databases whose gauges were set: they may not keep an old number
 
 
 def refresh() -> None:
@@ -47,12 +48,24 @@ def refresh() -> None:
     thread.join(PATIENCE_SECONDS)
 
 
-def waiting(executor: MigrationExecutor) -> list[Migration]:
-    """Return the migrations that wait to be applied to a database, of those apps that a router lets into it."""
+def waiting(executor: MigrationExecutor) -> list[Migration] | None:
+    """Return the migrations that wait to be applied to a database, of those apps that a router lets into it.
+
+    None where the database is somebody else's: a second one that nobody ever migrated is, unless a router or
+    OPS_READYZ_CHECKS says that it is ours.
+    """
     alias = executor.connection.alias
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     allowed = {label: _is_let_in(alias, label) for label in {migration.app_label for migration, _ in plan}}
-    return [migration for migration, _ in plan if allowed[migration.app_label]]
+    unapplied = [migration for migration, _ in plan if allowed[migration.app_label]]
+    if alias == DEFAULT_DB_ALIAS or executor.loader.applied_migrations or _is_named(alias):
+        return unapplied
+    return unapplied if settings.DATABASE_ROUTERS and unapplied else None
+
+
+def _is_named(alias: str) -> bool:
+    entries = (f"migrations:{alias}", f"optional:migrations:{alias}")
+    return any(isinstance(entry, str) and entry in entries for entry in conf.OPS_READYZ_CHECKS)
 
 
 def _is_let_in(alias: str, label: str) -> bool:
@@ -72,11 +85,17 @@ def look_up() -> None:
             with uncounted(connection):  # a scrape is not counted itself: not as statements either
                 executor = MigrationExecutor(connection)
                 applied, unapplied = executor.loader.applied_migrations, waiting(executor)
-            # a second database that nobody ever migrated is somebody else's, unless a router says that it is ours
-            if alias == DEFAULT_DB_ALIAS or applied or (settings.DATABASE_ROUTERS and unapplied):
-                catalog.MIGRATIONS_UNAPPLIED.set(len(unapplied), alias)
-                catalog.MIGRATIONS_APPLIED.set(len(applied), alias)
+            if unapplied is not None:
+                _set(alias, len(applied), len(unapplied))
+            elif alias in _told:
+                _set(alias, 0, 0)
         except Exception as error:  # a database that is down, or a graph of migrations that is broken
             logger.warning("the migrations of the database %s could not be looked up: %s", alias, error)
         finally:
             connection.close()
+
+
+def _set(alias: str, applied: int, unapplied: int) -> None:
+    _told.add(alias)
+    catalog.MIGRATIONS_UNAPPLIED.set(unapplied, alias)
+    catalog.MIGRATIONS_APPLIED.set(applied, alias)

@@ -49,7 +49,8 @@ _NOTES = {
     "django_migrations_": (
         "Looked up by the process that is scraped, once a minute; of several processes the highest number is shown,"
         " and one that is older than ten minutes by none. Of a database with a router, only migrations of apps that it"
-        " lets in count; without one, a second database that was never migrated is left out. Off with"
+        " lets in count; without one, a second database that was never migrated is left out, unless"
+        " [OPS_READYZ_CHECKS](settings.md#ops_readyz_checks) names it (`migrations:other`). Off with"
         " [OPS_METRICS_MIGRATIONS](settings.md#ops_metrics_migrations)."
     ),
     "django_ops_celery_": "From Celery workers, which are scraped by themselves: [how to](../how-to/celery.md).",

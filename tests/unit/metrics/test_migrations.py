@@ -20,6 +20,8 @@ UNAPPLIED = "django_migrations_unapplied_total"
 def never_looked_up(monkeypatch):
     monkeypatch.setattr(migrations, "_looked_up_at", float("-inf"))
     monkeypatch.setattr(migrations, "_running", None)
+    monkeypatch.setattr(migrations, "_told", set())
+    _believed_until.clear()
 
 
 @pytest.fixture
@@ -80,6 +82,26 @@ def test_look_up__counts_what_this_project_migrates(second, settings, routers, u
     settings.DATABASE_ROUTERS = routers
     migrations.look_up()
     assert value(UNAPPLIED, connection="second") == unapplied
+
+
+def test_look_up__leaves_no_old_number_of_a_database_that_is_no_longer_ours(second, settings):
+    settings.DATABASE_ROUTERS = [Sessions()]
+    migrations.look_up()
+    settings.DATABASE_ROUTERS = []
+    migrations.look_up()
+    assert value(UNAPPLIED, connection="second") == 0.0
+
+
+@pytest.mark.parametrize(("checks", "counts"), [([], False), (["optional:migrations:second"], True)])
+def test_look_up__counts_what_readiness_waits_for(second, settings, checks, counts):
+    settings.OPS_READYZ_CHECKS = checks
+    migrations.look_up()
+    assert bool(value(UNAPPLIED, connection="second")) is counts
+    if counts:
+        with pytest.raises(NotReadyError, match="migrations wait to be applied to second"):
+            require_applied("second")
+    else:
+        require_applied("second")
 
 
 def test_look_up__counts_a_database_that_was_migrated_without_a_router(second):
