@@ -54,7 +54,8 @@ def _become_master(cfg: Any) -> None:
     slot_directory.take_over()  # it may have become a daemon since
     _master_pid = os.getpid()
     try:
-        slot_directory.hand_over(cfg.uid, cfg.gid)
+        # as gunicorn does it: without --initgroups, or a group, its workers keep the further groups of root
+        slot_directory.hand_over(cfg.uid, cfg.gid, has_own_groups=bool(cfg.initgroups and cfg.gid))
     except SlotError as error:
         raise RuntimeError(str(error)) from error
     slot.be_main()

@@ -44,16 +44,25 @@ def open_file(path: Path, flags: int, mode: int) -> int:
     return os.open(path, flags | os.O_CREAT, mode)
 
 
-def may_write(directory: Path, uid: int, gid: int) -> bool:
-    """Tell whether a user may make files in a directory. Only root can ask."""
-    group = os.getegid()
-    os.setegid(gid)
-    os.seteuid(uid)
+def may_write(directory: Path, uid: int, gid: int, *, has_own_groups: bool) -> bool:
+    """Tell whether a user may make files in a directory. Only root can ask.
+
+    The user has its own further groups, where the system knows it, or else those of root. Raises OSError where this
+    root may not become the user, as in some containers.
+    """
+    group, groups = os.getegid(), os.getgroups()
     try:
+        if has_own_groups:
+            with contextlib.suppress(KeyError):
+                os.initgroups(pwd.getpwuid(uid).pw_name, gid)
+        os.setegid(gid)
+        os.seteuid(uid)
         return os.access(directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=True)
     finally:
         os.seteuid(0)
         os.setegid(group)
+        if has_own_groups:
+            os.setgroups(groups)
 
 
 def is_of_another(path: Path, error: OSError) -> bool:

@@ -33,10 +33,11 @@ def provide() -> None:
     atexit.register(remove)
 
 
-def hand_over(uid: int, gid: int) -> None:
+def hand_over(uid: int, gid: int, *, has_own_groups: bool) -> None:
     """Give what root makes in this process, and the directory, to the user that its children will run as.
 
-    Raises SlotError where the environment names a directory which that user cannot write.
+    `has_own_groups`: they will have the further groups of that user, and not root's. Raises SlotError where the
+    environment names a directory which that user cannot write.
     """
     if os.geteuid() != 0 or uid == 0:
         return
@@ -44,14 +45,19 @@ def hand_over(uid: int, gid: int) -> None:
     where = slot.directory()
     if where is None:
         return
-    if _owner_pid:
-        os.chown(where, uid, gid)
-        return
-    owner.make_directory(where)
-    if not owner.may_write(where, uid, gid):
+    name = owner.name_of(uid)
+    try:
+        if _owner_pid:
+            os.chown(where, uid, gid)
+            return
+        owner.make_directory(where)
+        can_write = owner.may_write(where, uid, gid, has_own_groups=has_own_groups)
+    except OSError as error:
+        raise SlotError(f"{slot.DIRECTORY_VARIABLE} names {where}, which cannot be given to {name}: {error}") from error
+    if not can_write:
         raise SlotError(
-            f"{slot.DIRECTORY_VARIABLE} names {where}, which {owner.name_of(uid)} cannot write, and the workers run as"
-            f" this user. Give the directory to it (chown {owner.name_of(uid)} {where}), or unset the variable."
+            f"{slot.DIRECTORY_VARIABLE} names {where}, which {name} cannot write, and the workers run as this user."
+            f" Give the directory to it (chown {name} {where}), or unset the variable."
         )
 
 

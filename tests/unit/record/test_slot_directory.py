@@ -4,9 +4,10 @@ import os
 
 import pytest
 
-from django_ops.record import slot, slot_directory
+from django_ops.exceptions import SlotError
+from django_ops.record import owner, slot, slot_directory
 from tests.programs import require_root
-from tests.users import as_another, directory_of_another
+from tests.users import GID, UID, as_another, directory_of_another
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +86,37 @@ def test_directory__of_root_is_made_anew_for_the_user_that_it_becomes(monkeypatc
         before = made()
         assert as_another(lambda: os.access(made(), os.W_OK))
         assert made() == before
+
+
+@pytest.fixture
+def of_a_group(monkeypatch):
+    """The slot directory, which only root and a group that root has may write."""
+    require_root()
+    monkeypatch.setattr(owner, "_heir", None)
+    monkeypatch.setattr(slot_directory.tempfile, "tempdir", None)
+    before = os.getgroups()
+    with directory_of_another() as directory:
+        slots = directory / "slots"
+        slots.mkdir()
+        os.chown(slots, 0, 4711)
+        slots.chmod(0o770)
+        monkeypatch.setenv(slot.DIRECTORY_VARIABLE, str(slots))
+        os.setgroups([4711])
+        yield
+        os.setgroups(before)
+
+
+@pytest.mark.usefixtures("of_a_group")
+def test_hand_over__asks_for_the_groups_that_the_workers_will_have():
+    slot_directory.hand_over(UID, GID, has_own_groups=False)
+    with pytest.raises(SlotError, match="cannot write"):
+        slot_directory.hand_over(UID, GID, has_own_groups=True)
+    assert (os.getgroups(), os.geteuid(), os.getegid()) == ([4711], 0, 0)
+
+
+def test_hand_over__of_what_cannot_be_made(monkeypatch):
+    require_root()
+    monkeypatch.setattr(owner, "_heir", None)
+    monkeypatch.setenv(slot.DIRECTORY_VARIABLE, "/proc/nowhere")
+    with pytest.raises(SlotError, match="/proc/nowhere, which cannot be given to"):
+        slot_directory.hand_over(UID, GID, has_own_groups=False)
