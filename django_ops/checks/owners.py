@@ -25,10 +25,10 @@ _MOST_NAMED = 3
 def files_of_another_user() -> Iterator[str]:
     """The site takes the next name instead, so nothing is lost; but nobody rotates them or uses their slots again."""
     for directory, files in _written():
-        foreign = sorted(file for file in files if _is_foreign(file, directory))
+        foreign = {file: owner for file in sorted(files) if (owner := _foreign_owner(file, directory)) is not None}
         if foreign:
-            owners = sorted({name_of(file.stat().st_uid) for file in foreign})
-            names = ", ".join(file.name for file in foreign[:_MOST_NAMED])
+            owners = sorted(set(map(name_of, foreign.values())))
+            names = ", ".join(file.name for file in list(foreign)[:_MOST_NAMED])
             more = ", ..." if len(foreign) > _MOST_NAMED else ""
             yield f"{directory} has files of {', '.join(owners)} that the site's user cannot write: {names}{more}."
 
@@ -50,10 +50,12 @@ def _written() -> Iterator[tuple[Path, set[Path]]]:
     yield from found.items()
 
 
-def _is_foreign(file: Path, directory: Path) -> bool:
+def _foreign_owner(file: Path, directory: Path) -> int | None:
+    """Return the user number of a file that the site's user cannot write, and None of another."""
     try:
+        owner = file.stat().st_uid
         if os.geteuid() == 0:  # who may open all
-            return file.stat().st_uid == 0 != directory.stat().st_uid
-        return not os.access(file, os.R_OK | os.W_OK, effective_ids=True)
-    except FileNotFoundError:  # rotated away meanwhile
-        return False
+            return owner if owner == 0 != directory.stat().st_uid else None
+        return owner if not os.access(file, os.R_OK | os.W_OK, effective_ids=True) and file.exists() else None
+    except OSError:  # rotated away meanwhile, or not to be seen by this user
+        return None

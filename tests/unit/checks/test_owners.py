@@ -23,6 +23,13 @@ def test_files__of_ones_own(found, log):
     assert as_another(lambda: found("W038")) == []
 
 
+def test_files__that_are_gone(found, log):
+    """As after a rotation between the listing and the look: a link without a target is listed too."""
+    (log / "django.0.jsonl").symlink_to(log / "gone")
+    assert as_another(lambda: found("W038")) == []
+    assert found("W038") == []
+
+
 def test_files__of_another_user(found, log, monkeypatch):
     slots = log / "slots"
     slots.mkdir()
