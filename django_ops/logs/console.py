@@ -109,11 +109,11 @@ def _readable(line: dict[str, Any], clock: str, coloured: bool) -> str:
         below.append(error.get("stack_trace") or ": ".join(filter(None, (error.get("type"), error.get("message")))))
     if name not in _SPEAKING:
         message = f"{name}: {message}"
-    head = f"{clock} {line['log.level'].upper():<8} {_clean(message).replace(chr(10), _INDENT)}"
+    head = f"{clock} {line['log.level'].upper():<8} {clean(message).replace(chr(10), _INDENT)}"
     if coloured and (look := _look(line)):
         head = termcolors.colorize(head, **look)
     extra = [*_queries(line), *(f"{name}={value}" for name, value in labels.items())]
-    return "\n".join(("  ".join((head, *map(_one_line, extra))), *map(_clean, below)))
+    return "\n".join(("  ".join((head, *map(_one_line, extra))), *map(clean, below)))
 
 
 def _queries(line: dict[str, Any]) -> list[str]:
@@ -133,13 +133,13 @@ def _look(line: dict[str, Any]) -> dict[str, Any]:
     return look
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Show control characters instead of letting the terminal obey them."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _one_line(text: str) -> str:
-    return _clean(text).replace("\n", "\\n")
+    return clean(text).replace("\n", "\\n")
 
 
 def _clock(record: logging.LogRecord) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from django_ops.logs.console import FileAndConsoleHandler
+from django_ops.logs.console import FileAndConsoleHandler, clean
 from django_ops.record.redaction import mask_text
 
 
@@ -18,11 +18,11 @@ class TerminalHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 class TerminalFormatter(logging.Formatter):
-    """A record as servers write it by themselves, its traceback in lines below, and secrets masked."""
+    """A record as servers write it, its traceback in lines below, without secrets and control characters."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s [%(process)d] [%(levelname)s] %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text."""
-        return mask_text(super().format(record))
+        return clean(mask_text(super().format(record)))

@@ -13,3 +13,8 @@ def test_text__is_masked_and_has_the_traceback():
     assert text.splitlines()[0].endswith("[ERROR] no broker")
     assert "ConnectionError: redis://" in text
     assert "hunter2" not in text
+
+
+def test_text__does_not_steer_the_terminal():
+    record = logging.LogRecord("gunicorn.error", logging.ERROR, "", 1, "no page at %s", ("/\x1b]0;x\x07",), None)
+    assert TerminalFormatter().format(record).endswith(r"no page at /\x1b]0;x\x07")
