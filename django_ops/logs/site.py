@@ -57,15 +57,15 @@ def read(module_name: str) -> Site:
             # one object, and not all up to the end: what the settings start may keep the pipe open
             return Site(*marshal.load(pipe))  # noqa: S302 - from our own child
         except (EOFError, ValueError, TypeError):
-            return Site(problem="the process that read them has died")
+            return Site(problem="the child process that read the settings died")
         finally:
-            _bury(pid)
+            _reap(pid)
 
 
-def _bury(pid: int) -> None:
+def _reap(pid: int) -> None:
     try:
         os.waitpid(pid, 0)
-    except ChildProcessError:  # gunicorn before 24 buries every child in its signal handler
+    except ChildProcessError:  # gunicorn before 24 reaps every child in its signal handler
         pass
 
 
@@ -106,7 +106,8 @@ def look(module_name: str) -> Site:
 def for_a_master(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of LOGGING needs no class but Python's and ours, and no filter."""
     described = {name: one for name, one in config.get("handlers", {}).items() if _kind(one)}
-    formatters = {name: dict(one) for name, one in config.get("formatters", {}).items() if _kind(one)}
+    described_formatters = config.get("formatters", {}).items()
+    formatters = {name: dict(one) for name, one in described_formatters if _kind(one) and _can_be_told(dict(one))}
     handlers = {name: _without_theirs(one, formatters) for name, one in described.items()}
 
     def logger(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,4 +140,14 @@ def _without_theirs(handler: Mapping[str, Any], formatters: Mapping[str, Any]) -
     if kept.get("formatter") not in formatters:
         kept.pop("formatter", None)
     # Python's may format what a filter has added, or be meant for development only
-    return kept if kept.keys() == handler.keys() or _kind(handler).startswith(_OURS) else {}
+    is_usable = kept.keys() == handler.keys() or _kind(handler).startswith(_OURS)
+    return kept if is_usable and _can_be_told(kept) else {}
+
+
+def _can_be_told(described: dict[str, Any]) -> bool:
+    """Tell whether the child process can pass it on: not an object, such as the `atTime` of a rotating handler."""
+    try:
+        marshal.dumps(described)
+    except ValueError:
+        return False
+    return True

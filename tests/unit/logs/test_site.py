@@ -1,3 +1,4 @@
+import datetime
 import importlib
 import logging
 import os
@@ -47,7 +48,7 @@ def test_read__imports_nothing_here(settings_module):
     [
         ("1 / 0", "ZeroDivisionError('division by zero')"),
         ("raise SystemExit(2)", "SystemExit(2)"),
-        ("import os; os._exit(1)", "the process that read them has died"),
+        ("import os; os._exit(1)", "the child process that read the settings died"),
         ("LOGGING = {'version': object()}", "ValueError('unmarshallable object')"),
         ("LOGGING = 7", "AttributeError(\"'int' object has no attribute 'get'\")"),
     ],
@@ -72,14 +73,14 @@ if not os.fork():
     ended.touch()
 
 
-def test_read__where_a_signal_handler_buries_every_child(settings_module):
-    def bury(number, frame):
+def test_read__where_a_signal_handler_reaps_every_child(settings_module):
+    def reap(number, frame):
         try:
             os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             pass
 
-    before = signal.signal(signal.SIGCHLD, bury)
+    before = signal.signal(signal.SIGCHLD, reap)
     try:
         assert site.read(settings_module("OPS_SERVICE_NAME = 'shop'")).service == {"OPS_SERVICE_NAME": "shop"}
     finally:
@@ -103,6 +104,7 @@ THEIRS = {
         "plain": {"format": "%(message)s"},
         "json": {"()": "pythonjsonlogger.json.JsonFormatter"},
         "theirs": {"()": "shop.Formatter"},
+        "defaults": {"format": "%(day)s %(message)s", "defaults": {"day": datetime.date(2026, 11, 21)}},
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": "plain"},
@@ -112,6 +114,8 @@ THEIRS = {
         "filtered": {"class": "logging.StreamHandler", "filters": ["id"]},
         "sentry": {"class": "sentry_sdk.integrations.logging.EventHandler"},
         "called": {"()": logging.StreamHandler},
+        "at_one": {"class": "logging.handlers.TimedRotatingFileHandler", "filename": "x", "atTime": datetime.time(1)},
+        "with_defaults": {"class": "logging.StreamHandler", "formatter": "defaults"},
         "queue": {"class": "logging.handlers.QueueHandler", "handlers": ["console"]},
     },
 }
@@ -122,3 +126,4 @@ def test_for_a_master__uses_what_needs_nothing_of_the_site():
     assert used["root"]["handlers"] == ["console", "file", "ours"]
     assert used["handlers"]["file"]["filename"] == "/tmp/log"
     assert "filters" not in used["handlers"]["ours"]
+    assert list(used["formatters"]) == ["plain", "json"]
