@@ -31,7 +31,13 @@ _START_FILES = tuple(
 )
 #: Those of gunicorn and uvicorn, and of each server that takes its options from such variables.
 _WORKER_VARIABLES = ("WEB_CONCURRENCY", "UVICORN_WORKERS", "GRANIAN_WORKERS", "UWSGI_WORKERS", "UWSGI_PROCESSES")
-_STARTED_WORKERS = re.compile(r"""--(?:workers|processes)[=\s"',]+(\d+)\b""")
+#: The servers whose options these are; task queues have options of the same names.
+_STARTED_SERVER = re.compile(r"(?<![\w.-])(?:uvicorn|hypercorn|granian|uwsgi|mod_wsgi-express)(?![\w.-])")
+_STARTED_WORKERS = re.compile(r"""--(?:workers|processes)[=\s"',-]+(\d+)\b""")
+#: A command that YAML has on several lines, as a list or as a folded text; not a script (`|`).
+_YAML_COMMAND = re.compile(r"^([ ]*)(?:command|entrypoint):(?![ ]*\|).*(?:\n\1(?:[ ]+|- ).*)+", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_NEXT_COMMAND = re.compile(r"\n|&&?|\|\|?|;")
 _WORKERS = re.compile(r"(?:^|\s)(?:--workers[=\s]|-w\s*)(\d+)")
 
 
@@ -63,10 +69,18 @@ def _started_workers() -> Iterator[tuple[Path, int]]:
     if any(slot.DIRECTORY_VARIABLE in text for text in texts.values()):
         return
     for path, text in sorted(texts.items()):
-        commands = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
-        found = None if "gunicorn" in text else _STARTED_WORKERS.search(commands)
-        if found and int(found[1]) > 1:
-            yield path, int(found[1])
+        for command in _commands(text):
+            found = _STARTED_WORKERS.search(command)
+            if found and int(found[1]) > 1 and _STARTED_SERVER.search(command) and "gunicorn" not in command:
+                yield path, int(found[1])
+                break
+
+
+def _commands(text: str) -> list[str]:
+    """Return the commands of a script or configuration, each on one line, without comments."""
+    lines = "\n".join(line for line in (_COMMENT.sub("", line).rstrip() for line in text.splitlines()) if line)
+    joined = _YAML_COMMAND.sub(lambda found: found[0].replace("\n", " "), lines.replace("\\\n", " "))
+    return _NEXT_COMMAND.split(joined)
 
 
 def _gunicorn_is_configured_by_us() -> bool:

@@ -182,6 +182,13 @@ def test_slots__of_another_server(found, monkeypatch, variable):
         ("deploy/shop.service", "ExecStart=/srv/shop/.venv/bin/hypercorn --workers=3 shop.asgi"),
         ("docker/app/Dockerfile", 'CMD ["granian", "--workers", "3", "shop.asgi:application"]'),
         ("compose.yml", "    command: uwsgi --processes 3"),
+        (
+            "compose.yml",
+            "    command:\n      - uvicorn\n      - shop.asgi\n      - --workers\n      - '3'\n    init: true",
+        ),
+        ("compose.yml", "    command: >-\n      uvicorn shop.asgi\n      --workers 3\n    init: true"),
+        ("start.sh", "uvicorn shop.asgi \\\n  # as many as cores\n  --workers 3"),
+        ("start.sh", "# once gunicorn\ngunicorn old.wsgi &\npip install gunicorn && uvicorn shop.asgi --workers 3"),
     ],
 )
 def test_slots__of_a_server_that_a_file_starts(found, tmp_path, place, line):
@@ -194,10 +201,11 @@ def test_slots__of_a_server_that_a_file_starts(found, tmp_path, place, line):
     "text",
     [
         "uvicorn shop.asgi --workers 1",
-        "gunicorn shop.wsgi \\\n --workers 3",
+        "gunicorn shop.wsgi -k uvicorn_worker.UvicornWorker \\\n --workers 3",
+        "uvicorn shop.asgi &\ndramatiq shop.tasks --processes 4",
         "export PROMETHEUS_MULTIPROC_DIR=/run/shop\nuvicorn shop.asgi --workers 3",
     ],
-    ids=["one", "gunicorn", "with a directory"],
+    ids=["one", "gunicorn", "a task queue", "with a directory"],
 )
 def test_slots__of_a_server_that_has_them(found, tmp_path, text):
     (tmp_path / "start.sh").write_text(f"{text}\n")
