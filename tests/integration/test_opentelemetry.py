@@ -38,20 +38,19 @@ from django.test import Client
 from django_ops.testing import capture_lines
 
 call_command("check")
-def ids(path):
+def ask(path, host="localhost"):
     exporter.clear()
     with capture_lines() as lines:
-        Client(headers={"host": "localhost"}).get(path)
+        status = Client(headers={"host": host}).get(path).status_code
     spans = [[f"{s.context.trace_id:032x}", f"{s.context.span_id:016x}"] for s in exporter.get_finished_spans()]
     lines = [line for line in lines if line["log.logger"] in ("shop", "django_ops.request")]
-    return [[line["trace"]["id"], line["span"]["id"]] for line in lines], spans
-view, missing = ids("/ok/"), ids("/missing/")
-probes = [Client(headers={"host": host}).get("/livez").status_code for host in ("localhost", "10.1.2.3")]
+    return status, [[line["trace"]["id"], line["span"]["id"]] for line in lines], spans
 print(json.dumps({
     "first": settings.MIDDLEWARE[0],
-    "probes": probes,
-    "view": view,
-    "missing": missing,
+    "view": ask("/ok/"),
+    "missing": ask("/missing/"),
+    "stranger": ask("/ok/", "10.1.2.3"),
+    "probes": [ask("/livez"), ask("/livez", "10.1.2.3")],
 }))
 """
 
@@ -66,19 +65,36 @@ def project(tmp_path_factory):
     return project
 
 
-@pytest.mark.parametrize("position", [0, 1])
-def test_instrumentation__gives_lines_its_ids_and_no_advice_against_it(project, position):
-    ended = project.run(
-        "python", "script.py", DJANGO_SETTINGS_MODULE="shop.settings",
-        OTEL_PYTHON_DJANGO_MIDDLEWARE_POSITION=str(position),
-    )  # fmt: skip
+def told(project, **environment):
+    """Run the script, and return what it has seen."""
+    ended = project.run("python", "script.py", DJANGO_SETTINGS_MODULE="shop.settings", **environment)
     assert ended.returncode == 0, ended.stderr
     assert "W004" not in ended.stderr
-    found = json.loads(ended.stdout.splitlines()[-1])
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def counted(asked):
+    """Return the status, and how many lines and spans there were."""
+    status, lines, spans = asked
+    return status, len(lines), len(spans)
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_instrumentation__gives_lines_its_ids_and_no_advice_against_it(project, position):
+    found = told(project, OTEL_PYTHON_DJANGO_MIDDLEWARE_POSITION=str(position))
     assert found["first"].startswith("opentelemetry.") is (position == 0)
-    lines, spans = found["view"]
+    _, lines, spans = found["view"]
     assert len(spans) == 1
     assert lines == spans * 2  # the view's line and the request's
-    lines, spans = found["missing"]
+    _, lines, spans = found["missing"]
     assert (lines == spans) is (position == 0)
-    assert found["probes"] == [200, 400 if position == 0 else 200]
+    stranger, probe, probe_by_address = (counted(asked) for asked in (found["stranger"], *found["probes"]))
+    if position == 0:
+        assert (stranger, probe, probe_by_address) == ((400, 0, 0), (200, 0, 1), (400, 0, 0))
+    else:
+        assert (stranger, probe, probe_by_address) == ((400, 1, 0), (200, 0, 0), (200, 0, 0))
+
+
+def test_excluded_urls__leave_out_probes(project):
+    found = told(project, OTEL_PYTHON_DJANGO_EXCLUDED_URLS="livez,readyz,metrics")
+    assert [len(spans) for _, _, spans in (found["view"], *found["probes"])] == [1, 0, 0]
