@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.site.servers import ASGI, COMMANDS, ROOT, Server, new_id, running
+from tests.integration.site.servers import ASGI, COMMANDS, ROOT, Server, eventually, new_id, running
 from tests.integration.site.truth import observe
 from tests.integration.test_outcomes import LARGE_BYTES, reset, wait_until_in_progress
 
@@ -149,7 +149,27 @@ def test_own_messages__are_lines_and_nothing_else_is_printed(kind, tmp_path):
         server.line_of(server.get("/ok").request_id)
         assert OWN_LOGGERS[kind] in {line["log.logger"] for line in server.lines()}
         assert [line["message"] for line in server.lines() if "GET /ok" in line["message"]][1:] == []
+        # any other text would have been no line
+        assert (b"\n[INFO] " in b"\n" + server.log.read_bytes()) is kind.startswith("granian")
     assert server.errors.read_text() == ""
+
+
+#: What leaves out text, which file has it otherwise, and what it says.
+LEFT_OUT = {
+    "hypercorn": ("--error-logfile", "errors", "Running on "),
+    "daphne": ("--access-log", "log", '"GET /ok" 200'),
+}
+
+
+@pytest.mark.parametrize("kind", LEFT_OUT)
+def test_text__is_there_without_the_option_that_leaves_it_out(kind, tmp_path, monkeypatch):
+    option, stream, text = LEFT_OUT[kind]
+    command = [*COMMANDS[kind]]
+    at = command.index(option)
+    monkeypatch.setitem(COMMANDS, kind, (*command[:at], *command[at + 2 :]))
+    with running(kind, tmp_path) as server:
+        server.get("/ok")
+        eventually(lambda: text in getattr(server, stream).read_text(), f"{text} in {stream}")
 
 
 #: Servers that log that they cannot listen, and where.

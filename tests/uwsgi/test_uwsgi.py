@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.site.servers import COMMANDS, eventually, running
 from tests.integration.test_servers import assert_drained, assert_summed, assert_told_as_the_page_says
 from tests.programs import MissingError
 
@@ -21,6 +22,22 @@ def test_outcomes__are_told_as_the_page_says(tmp_path):
 
 def test_drain__of_the_master_turns_readiness(tmp_path):
     assert_drained("uwsgi", tmp_path)
+
+
+def test_own_messages__are_text_on_standard_error(tmp_path):
+    with running("uwsgi", tmp_path) as server:
+        server.line_of(server.get("/ok").request_id)  # which has no text before it
+    said = server.errors.read_text()
+    assert "spawned uWSGI worker 1" in said
+    assert "GET /ok" not in said
+
+
+def test_access_log__is_text_on_standard_error_unless_it_is_disabled(tmp_path, monkeypatch):
+    enabled = tuple(word for word in COMMANDS["uwsgi"] if word != "--disable-logging")
+    monkeypatch.setitem(COMMANDS, "uwsgi", enabled)
+    with running("uwsgi", tmp_path) as server:
+        server.get("/ok")
+        eventually(lambda: "GET /ok" in server.errors.read_text(), "the access log's text")
 
 
 def test_metrics__of_two_processes_are_one_sum(tmp_path):
