@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address, ip_network
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -88,6 +89,17 @@ def test_address__that_the_site_believes_is_nginxs_alone(ours: Project) -> None:
         assert ip_address(address) not in ip_network(config["ip_range"])
     asked, _, _ = services["nginx"]["environment"]["APPLICATION"].partition(":")
     assert asked in services["web"]["networks"]["web"]["aliases"]
+
+
+def test_flower__keeps_a_bounded_history_in_a_volume_of_its_own(ours: Project) -> None:
+    """No number is for ever, as a limit of 0 and more than its memory has room for would be."""
+    services = ours.config["services"]
+    flower = services["flower"]
+    assert 0 < int(flower["environment"]["FLOWER_MAX_TASKS"]) <= 5000
+    folder = str(PurePosixPath(flower["environment"]["FLOWER_DB"]).parent)
+    (volume,) = (mount["source"] for mount in flower["volumes"] if mount["target"] == folder)
+    users = {name for name, it in services.items() for mount in it["volumes"] if mount.get("source") == volume}
+    assert users == {"flower"}
 
 
 def test_profiles__of_a_service_include_those_of_what_it_waits_for(ours: Project) -> None:
