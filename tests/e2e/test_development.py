@@ -65,6 +65,14 @@ def test_error__shows_itself(visitor: Visitor) -> None:
     assert "Using the URLconf defined in" in visitor.request("/no-such-page").body
 
 
+def test_lines__are_readable_and_on_standard_error(visitor: Visitor, development: Stack) -> None:
+    visitor.request("/?seen")
+    wait_for("the line", lambda: "GET /" in run("docker", "logs", development.id("web")).stderr, 20)
+    logs = run("docker", "logs", development.id("web"))
+    assert "GET /" not in logs.stdout
+    assert '"@timestamp"' not in logs.stdout + logs.stderr
+
+
 def test_port__is_this_machine_s_only(development: Stack) -> None:
     everywhere = {**development.environment, "HTTP_ADDRESS": "0.0.0.0"}
     command = ("docker", "compose", *development.files, "config")
