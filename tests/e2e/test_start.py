@@ -21,6 +21,9 @@ from tests.e2e.visitor import Visitor
 START_SECONDS = 2.0
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
+#: What the site's image runs.
+SITE = {"migrate", "web", "worker", "beat", "flower"}
+
 Report = dict[str, list[str]]
 
 
@@ -44,10 +47,26 @@ def next_version(stack: Stack) -> Iterator[str]:
 
 def test_new_version__replaces_no_store(stack: Stack, next_version: str) -> None:
     """Compose replaces all that depend on what it replaces."""
-    site = {"migrate", "web", "worker", "beat", "flower"}
-    assert replaced(stack, DJANGO_OPS_VERSION=next_version) == {*site, "nginx", "nginx-exporter"}
-    assert replaced(stack, OPS_ENVIRONMENT="test") == site
+    assert replaced(stack, DJANGO_OPS_VERSION=next_version) == {*SITE, "nginx", "nginx-exporter"}
+    assert replaced(stack, OPS_ENVIRONMENT="test") == SITE
     assert replaced(stack) == set()
+
+
+def test_former_version__comes_back_with_its_images_and_no_store_is_touched(
+    stack: Stack, next_version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen() -> dict[str, tuple[str, str]]:
+        return {name: (item["Id"], item["Config"]["Image"]) for name, (item, *_) in stack.containers().items()}
+
+    former = seen()
+    with monkeypatch.context() as upgrade:
+        upgrade.setitem(stack.environment, "DJANGO_OPS_VERSION", next_version)
+        stack.up()
+    assert {name for name, (_, image) in seen().items() if image.endswith(next_version)} == {*SITE, "nginx"}
+    stack.up()
+    back = seen()
+    assert {name: image for name, (_, image) in back.items()} == {name: image for name, (_, image) in former.items()}
+    assert {name for name in back if back[name] != former[name]} == {*SITE, "nginx", "nginx-exporter"}
 
 
 def test_page__leads_to_a_hashed_file_that_nginx_serves_for_ever(visitor: Visitor) -> None:
