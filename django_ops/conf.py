@@ -202,7 +202,12 @@ def gate_mode(value: Any) -> str | None:
 class Configuration:
     """All settings; `conf` is the one instance."""
 
-    OPS_SERVICE_NAME = Setting(text, "django", "`service.name` of every log line.")
+    OPS_SERVICE_NAME = Setting(
+        text,
+        "django",
+        "`service.name` of every log line; of gunicorn's master only where `DJANGO_SETTINGS_MODULE` is in its "
+        "environment.",
+    )
     OPS_SERVICE_VERSION = Setting(text, "unknown", "`service.version` of every log line: a tag or a commit.")
     OPS_ENVIRONMENT = Setting(text, "production", "`service.environment` of every log line.")
 

@@ -86,7 +86,8 @@ def test_error_log__of_settings_that_the_application_names(tmp_path):
     server.command[server.command.index(WSGI)] = "tests.integration.site.wsgi_of_its_own"
     server.start()
     try:
-        assert said(server, "Listening at")["django"]["process"]["slot"] == "main"
+        line = said(server, "Listening at")
+        assert (line["django"]["process"]["slot"], line["service"]["name"]) == ("main", "django")
         assert server.line_of(server.get("/ok").request_id)["service"]["name"] == "site"
     finally:
         server.stop()
