@@ -20,7 +20,7 @@ def pod() -> dict[str, Any]:
 
 
 def unit() -> ConfigParser:
-    parser = ConfigParser(interpolation=None)
+    parser = ConfigParser(interpolation=None, strict=False)
     parser.optionxform = str
     parser.read_string(blocks(PAGE, "ini")[0])
     return parser
@@ -31,6 +31,16 @@ def test_unit__waits_for_the_drain_and_the_requests() -> None:
     (graceful_seconds,) = map(int, re.findall(r"--graceful-timeout (\d+)", service["ExecStart"]))
     assert int(service["TimeoutStopSec"]) > DRAIN_SECONDS + graceful_seconds
     assert service["KillMode"] == "mixed"
+
+
+def test_unit__sets_what_the_readmes_lines_read() -> None:
+    """So that lines go to the directory that the unit makes, and `/metrics` has a token."""
+    (table,) = re.findall(r"^\| variable .*?\n\n", (TOP / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    named = re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE)
+    assert "LOG_DIR" in named
+    given = " ".join(re.findall(r"^Environment=(.*)", blocks(PAGE, "ini")[0], re.MULTILINE))
+    assert set(named) == {variable.partition("=")[0] for variable in given.split()}
+    assert f"/var/log/{unit()['Service']['LogsDirectory']}" in given
 
 
 def test_probes__ask_where_the_settings_answer() -> None:
