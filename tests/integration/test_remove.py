@@ -35,6 +35,8 @@ def project(tmp_path):
     project = Project(tmp_path)
     project.plain_settings = project.settings.read_text()
     project.add_settings(SETTINGS)
+    for installed in (".venv", "venv"):
+        project.write(f"{installed}/django_ops.py", "OPS_SERVICE_NAME = logging_config = None\n")
     project.manage("migrate", "-v0")
     project.manage("shell", "-c", TWO_PASSWORDS)
     return project
