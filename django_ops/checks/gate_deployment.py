@@ -158,7 +158,7 @@ def administrators_by_default() -> Iterator[str]:
 
 @mistake(
     "W040",
-    "A whole network passes for the gate's nginx",
+    "More than 256 addresses (a /24) pass for the gate's nginx",
     remedy="Give nginx an address that does not change, and name that one in OPS_TRUSTED_PROXIES.",
     deploy=True,
 )
