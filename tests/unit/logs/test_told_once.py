@@ -7,6 +7,7 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpResponse, JsonResponse
 from django.test import Client, override_settings
 from django.urls import path
+from django.utils.log import log_response
 from django.views.decorators.http import require_POST
 
 from django_ops.testing import capture_lines
@@ -14,13 +15,31 @@ from django_ops.testing import capture_lines
 logger = logging.getLogger("django.request")
 
 
-def handled(request):
+class Wrapper:
+    """What Django REST framework hands to views: the request's attributes by `__getattr__`."""
+
+    def __init__(self, request):
+        self._request = request
+
+    def __getattr__(self, name):
+        return getattr(self._request, name)
+
+
+def handled(request, wrap=lambda request: request):
     """Log and answer 500, as an exception handler of Django REST framework may."""
+    request = wrap(request)
     try:
         raise ValueError("the parser failed")
     except ValueError:
         logger.exception("order 17 cannot be parsed", extra={"request": request, "status_code": 500})
     return JsonResponse({"error": "internal"}, status=500)
+
+
+def repeated(request):
+    """Say what Django says of a status, with the wrapper."""
+    response = HttpResponse(status=403)
+    log_response("Forbidden: %s", request.path, response=response, request=Wrapper(request))
+    return response
 
 
 def warned(request):
@@ -54,6 +73,8 @@ def upload(request):
 
 urlpatterns = [
     path("handled", handled),
+    path("handled-in-a-wrapper", handled, {"wrap": Wrapper}),
+    path("repeated-in-a-wrapper", repeated),
     path("warned", warned),
     path("bad", bad),
     path("denied", denied),
@@ -91,7 +112,11 @@ def test_django__repeats_the_line_with_its_method(said):
 
 
 def test_handler__of_the_project_is_told(said):
-    assert said("/handled") == [("order 17 cannot be parsed", "the parser failed")]
+    assert said("/handled") == said("/handled-in-a-wrapper") == [("order 17 cannot be parsed", "the parser failed")]
+
+
+def test_django__repeats_the_line_of_a_wrapped_request(said):
+    assert said("/repeated-in-a-wrapper") == []
 
 
 def test_warning__of_the_project_is_told(said):
