@@ -33,6 +33,22 @@ def test_links__lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def anchors(page: Path) -> set[str]:
+    """Return what a link may name in a page: GitHub's names of its headings, and what has an id."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    shown = (re.sub(r"\[([^]]*)\]\([^)]*\)|[*`]", r"\1", heading) for heading in headings)
+    slugs = (re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in shown)
+    return {*slugs, *re.findall(r"\bid=\"([^\"]+)\"", text)}
+
+
+@each("page", PAGES, name=name_of)
+def test_anchors_of_links__are_in_their_pages(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*\.md|)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    targets = [((page.parent / target).resolve() if target else page, anchor) for target, anchor in links]
+    assert [f"{name_of(target)}#{anchor}" for target, anchor in targets if anchor not in anchors(target)] == []
+
+
 @each("page", [*PAGES, *SOURCES], name=name_of)
 def test_install_lines__do_not_ask_an_index_for_our_name(page: Path) -> None:
     """On PyPI the name is another project's, whose setup.py would run."""
