@@ -14,6 +14,7 @@ import tempfile
 import time
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -27,6 +28,13 @@ from django_ops.health.watch import watch
 _TICKS_SECONDS = 0.05
 
 board = Board()
+
+
+class Earlier(NamedTuple):
+    """A drain file that was there before."""
+
+    master_pid: int | None
+    modified_at_ns: int  # it drains only servers that are older
 
 
 def is_draining() -> bool:
@@ -54,14 +62,43 @@ def begin(master_pid: int | None = None) -> Path:
     Doing it again while it drains changes nothing. Raises DrainError when there is no such process, or the file cannot
     be written.
     """
-    path = drain_file()
     if master_pid is not None and not _exists(master_pid):
         raise DrainError(f"There is no process {master_pid} here: name the one that started the server's workers.")
+    return _write(master_pid)
+
+
+def earlier() -> Earlier | None:
+    """Return the drain file as it is, for `restore`; None where there is none. Raises DrainError."""
+    path = drain_file()
+    try:
+        found = path.lstat()
+        text = path.read_text(errors="replace").strip() if stat.S_ISREG(found.st_mode) else ""
+        return Earlier(int(text) if text.isdecimal() else None, found.st_mtime_ns)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise DrainError(f"{path} cannot be read: {error}") from error
+
+
+def restore(file: Earlier | None) -> None:
+    """Take back what `begin` did: let the drain file be as it was. Raises DrainError."""
+    if file is None:
+        end()
+    else:
+        _write(file.master_pid, file.modified_at_ns)
+
+
+def _write(master_pid: int | None, modified_at_ns: int | None = None) -> Path:
+    path = drain_file()
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh.unlink(missing_ok=True)
         try:
-            fresh.write_text("" if master_pid is None else f"{master_pid}\n")
+            with fresh.open("x") as file:  # never through a link that somebody else has put there
+                file.write("" if master_pid is None else f"{master_pid}\n")
+            if modified_at_ns is not None:
+                os.utime(fresh, ns=(modified_at_ns, modified_at_ns))
             fresh.replace(path)  # at once: an empty file means something else
         finally:
             fresh.unlink(missing_ok=True)

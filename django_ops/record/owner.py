@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
+import stat
 from pathlib import Path
 
 _heir: tuple[int, int] | None = None  # user and group
@@ -31,17 +33,18 @@ def open_file(path: Path, flags: int, mode: int) -> int:
     """Open a file, making it where it is missing, and return its descriptor. Raises OSError.
 
     What root makes belongs to whoever owns the directory: `sudo manage.py migrate` may come before the site's user.
+    That user may put links and pipes there, which would lead root's writes elsewhere or stop them: to root they are
+    somebody else's, a PermissionError. The directory itself and links on the way to it are trusted (SECURITY.md).
     """
-    if os.geteuid() == 0:
-        try:
-            # so that nothing is given away but what was made here: the directory's owner may put links into it
-            descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, mode)
-        except FileExistsError:
-            pass
-        else:
-            _give(descriptor, path.parent)
-            return descriptor
-    return os.open(path, flags | os.O_CREAT, mode)
+    if os.geteuid() != 0:
+        return os.open(path, flags | os.O_CREAT, mode)
+    try:
+        # so that nothing is given away but what was made here
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        return _open_plain(path, flags | os.O_CREAT, mode)
+    _give(descriptor, path.parent)
+    return descriptor
 
 
 def may_write(directory: Path, uid: int, gid: int, *, has_own_groups: bool) -> bool:
@@ -87,6 +90,24 @@ def whose(path: Path) -> str:
     except OSError:
         return ""
     return "" if uid == os.geteuid() else f" ({path} belongs to {name_of(uid)})"
+
+
+def _open_plain(path: Path, flags: int, mode: int) -> int:
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, mode)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+            raise _not_plain(path) from error
+        raise
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise _not_plain(path)
+    return descriptor
+
+
+def _not_plain(path: Path) -> PermissionError:
+    return PermissionError(errno.EACCES, "not a file of its own, and root does not follow it", str(path))
 
 
 def _give(descriptor: int, directory: Path, *, closes: bool = False) -> None:

@@ -1,11 +1,13 @@
 """What one user made, and another finds: root first, the site's user afterwards."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from django_ops.exceptions import SlotError
+from django_ops.health import drain
 from django_ops.health.watch import is_watched
 from django_ops.logs.files import problem_with
 from django_ops.logs.rotation import open_own_file
@@ -95,6 +97,40 @@ def test_root__hands_over_to_a_user_wherever_the_file_lies(tmp_path, monkeypatch
     owner.hand_over(UID, GID)
     os.close(open_own_file(tmp_path / "log", "shop", "0").descriptor)
     assert owner_of(tmp_path / "log") == owner_of(tmp_path / "log" / "shop.0.jsonl") == (UID, GID)
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "hard link", "pipe", "socket"])
+def test_root__follows_nothing_that_the_owner_of_the_directory_put_there(theirs, tmp_path, kind):
+    """Not a second name of root's file, and no pipe or socket that nobody reads."""
+    require_root()
+    outside = (theirs if kind == "hard link" else tmp_path) / "outside"
+    if kind != "dangling link":
+        outside.write_text("root's")
+    for place in (theirs / "shop.0.jsonl", theirs / "slot-0.lock"):
+        if kind == "pipe":
+            os.mkfifo(place)
+        elif kind == "socket":
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(place))
+        elif kind == "hard link":
+            place.hardlink_to(outside)
+        else:
+            place.symlink_to(outside)
+    own = open_own_file(theirs, "shop", "0")
+    os.close(own.descriptor)
+    assert (own.path.name, slot.label()) == ("shop.0-2.jsonl", "1")
+    assert outside.exists() == (kind != "dangling link")
+    with pytest.raises(PermissionError, match="root does not follow it"):
+        owner.open_file(theirs / "shop.0.jsonl", os.O_RDWR, 0o600)
+
+
+def test_root__drains_without_following_a_link(theirs, tmp_path, settings):
+    require_root()
+    settings.OPS_DRAIN_FILE = theirs / "draining"
+    (tmp_path / "outside").write_text("root's")
+    (theirs / f".draining.{os.getpid()}").symlink_to(tmp_path / "outside")
+    drain.begin()
+    assert (tmp_path / "outside").read_text() == "root's"
 
 
 def test_problem__names_the_owner_of_the_directory(theirs):
