@@ -67,13 +67,16 @@ class Command(BaseCommand):
         self.stdout.write(f"{drain.drain_file()} {'is removed' if removed else 'was not there'}")
 
     def _drain_unless_interrupted(self, master_pid: int | None, wait_seconds: float | None) -> None:
+        earlier = drain.earlier()
         try:
             self._drain(master_pid, wait_seconds)
         except KeyboardInterrupt:
-            drain.end()
+            drain.restore(earlier)
+            path = drain.drain_file()
             raise CommandError(
-                f"interrupted: {drain.drain_file()} is removed, the server is ready again. To drain without waiting:"
-                " --wait 0",
+                f"interrupted: {path} is removed, the server is ready again. To drain without waiting: --wait 0"
+                if earlier is None
+                else f"interrupted: {path} was there before, and stays as it was. To remove it: --undo",
                 returncode=INTERRUPTED,
             ) from None
 

@@ -127,3 +127,18 @@ def test_options__exclude_each_other(drain_file):
 
 def test_settings_with_mistakes_do_not_keep_a_site_from_draining():
     assert Command.requires_system_checks == []
+
+
+@pytest.mark.parametrize("age_seconds", [0, 10**9], ids=["that drains", "of a server that is gone"])
+def test_drain__ctrl_c_leaves_an_earlier_drain_as_it_was(drain_file, monkeypatch, age_seconds):
+    run("--wait=0", f"--master-pid={os.getppid()}")
+    os.utime(drain_file, (drain_file.stat().st_mtime - age_seconds,) * 2)
+    before = drain_file.read_text(), drain_file.stat().st_mtime_ns
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("django_ops.management.commands.ops_drain.time.sleep", interrupt)
+    with pytest.raises(CommandError, match=f"interrupted: {drain_file} was there before, and stays as it was"):
+        run("--wait=60")
+    assert (drain_file.read_text(), drain_file.stat().st_mtime_ns) == before
