@@ -20,7 +20,7 @@ from django_ops.access.gate import people
 from django_ops.access.gate.decision import SAFE_METHODS, Ask, Decision, Person, Reason, decide, own_origins
 from django_ops.access.gate.registry import Service, services
 from django_ops.access.gate.sign_in import sign_in_url
-from django_ops.conf import conf
+from django_ops.conf import Configuration, conf
 from django_ops.exceptions import ImproperlyConfiguredError
 from django_ops.guard.trust import client_address, networks_of
 from django_ops.metrics import catalog
@@ -48,14 +48,14 @@ aanswer = sync_to_async(answer, thread_sensitive=True)
 
 
 def _service_and_action(path: str) -> tuple[Service | None, str]:
-    prefix = conf.OPS_GATE_AUTH_PATH
+    prefix = Configuration.OPS_GATE_AUTH_PATH.usable()  # as the middleware reads it
     name, _, action = path[len(prefix) :].partition("/")
     if conf.OPS_GATE_MODE != "nginx" or not path.startswith(prefix) or action not in ("", SIGN_IN):
         return None, ""
     try:
         return services().get(name), action
     except ImproperlyConfiguredError as error:
-        logger.error("%s Nobody is let in.", error)
+        logger.error("%s Access denied.", error)
         return None, ""
 
 

@@ -81,7 +81,7 @@ def test_answer__without_a_slash_at_the_end(person):
 def test_answer__registry_that_cannot_be_used(person, caplog):
     with override_settings(OPS_GATE_SERVICES={"flower": {}}):
         assert ask().status_code == 404
-    assert "Nobody is let in" in caplog.text
+    assert "Access denied." in caplog.text
 
 
 @pytest.mark.parametrize("error", [OSError("down"), ValueError("wrong"), RuntimeError("odd")])
@@ -241,3 +241,10 @@ def test_accept_4__next_of_an_untrusted_peer(person):
     """ACCEPT 4: a forged X-Original-URI from an untrusted peer changes nothing."""
     response = ask("/_ops/gate/flower/sign-in", HTTP_ACCEPT="text/html", REMOTE_ADDR="10.0.0.9")
     assert response.headers["Location"].endswith("next=/ops/flower/")
+
+
+@pytest.mark.parametrize("path", [None, "gate"])
+def test_answer__under_a_path_that_cannot_be_used_is_that_of_the_default(person, path):
+    """As the middleware, which brings the request here, reads it."""
+    with override_settings(OPS_GATE_AUTH_PATH=path):
+        assert ask().status_code == 204
