@@ -12,5 +12,5 @@ def load() -> None:
     get_resolver().reverse_dict  # noqa: B018 - it is made of all of that
 
 
-#: Large sites take seconds, once; until then they can answer nothing else either.
-URLCONF = Check("ROOT_URLCONF", load, timeout_seconds=30.0)
+#: A large site may miss the deadline: the runner lets it load on, and does not begin it a second time.
+URLCONF = Check("ROOT_URLCONF", load)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -88,6 +89,29 @@ def test_report__of_a_urlconf_that_is_broken(use, settings, monkeypatch, tmp_pat
         Status.OK,
         ["tests.unit.health.test_runner.Counting"],
     )
+
+
+def test_report__of_a_urlconf_that_loads_for_long(use, gate, settings, monkeypatch):
+    """Nobody waits for it longer than for another check; it loads on, and is ready when it is loaded."""
+    loading = Counting(until=gate)
+
+    class Patterns(types.ModuleType):
+        @property
+        def urlpatterns(self):
+            loading()
+            return []
+
+    monkeypatch.setitem(sys.modules, "slowurls", Patterns("slowurls"))
+    settings.ROOT_URLCONF = "slowurls"
+    runner = use(Counting(), timeout_seconds=0.05)
+    for _ in range(2):
+        (failure,) = runner.report().failures
+        assert (failure.name, "the deadline is 0.05 s" in failure.summary) == ("ROOT_URLCONF", True)
+    gate.set()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while runner.report().status is not Status.OK:
+        assert time.monotonic() < deadline
+    assert loading.runs == 1
 
 
 def test_report__failure_carries_the_error(use):
