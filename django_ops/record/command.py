@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
 import traceback
+
+#: Says of a management command whether it serves, where its name does not.
+SERVES_VARIABLE = "DJANGO_OPS_SERVES"
+
+#: Commands that serve though neither "server" nor "worker" is in their name.
+_SERVERS = ("qcluster", "rundramatiq")
 
 
 def management_command() -> str | None:
@@ -21,8 +28,13 @@ def management_command() -> str | None:
 def serves() -> bool:
     """Tell whether this process is a server, whose standard output is nobody's result.
 
-    Whatever is no management command counts as one, so that no server needs to be known by name; of the commands,
-    `runserver` and those that are called alike (`runserver_plus`, `runsslserver`, `testserver`).
+    Whatever is no management command counts as one, so that no server needs to be known by name. Of the commands,
+    those with "server" or "worker" in their name do, and a few others; DJANGO_OPS_SERVES=1 or 0 says it of the rest.
     """
     command = management_command()
-    return command is None or (command.startswith(("run", "test")) and "server" in command)
+    if command is None:
+        return True
+    told = os.environ.get(SERVES_VARIABLE)
+    if told in ("0", "1"):
+        return told == "1"
+    return "server" in command or "worker" in command or command in _SERVERS

@@ -160,7 +160,7 @@ def _claim() -> str:
 
 def _like(name: str) -> Iterator[str]:
     yield name
-    yield from (f"{name}{number}" for number in range(2, 100))
+    yield from (f"{name}{number}" for number in range(2, _HIGHEST + 1))
 
 
 def _lowest_free_after_births(where: Path) -> tuple[str, int]:

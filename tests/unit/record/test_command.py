@@ -29,14 +29,26 @@ def asked(monkeypatch):
     return ask
 
 
-@pytest.mark.parametrize("name", ["migrate", "shell", "export_servers", "run_report", "qcluster"])
+@pytest.mark.parametrize("name", ["migrate", "shell", "run_report", "export_orders"])
 def test_serves__command(asked, name):
     assert asked(name, "-v0") == (name, False)
 
 
-@pytest.mark.parametrize("name", ["runserver", "runserver_plus", "runsslserver", "testserver"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "runserver", "runserver_plus", "runsslserver", "testserver", "grpcrunserver", "runworker", "db_worker",
+        "qcluster", "rundramatiq",
+    ],
+)  # fmt: skip
 def test_serves__command_that_is_a_server(asked, name):
     assert asked(name) == (name, True)
+
+
+@pytest.mark.parametrize(("name", "told", "answer"), [("consume", "1", True), ("list_workers", "0", False)])
+def test_serves__command_of_which_the_environment_says_it(asked, monkeypatch, name, told, answer):
+    monkeypatch.setenv("DJANGO_OPS_SERVES", told)
+    assert asked(name) == (name, answer)
 
 
 def test_serves__manage_py_alone(asked):

@@ -95,6 +95,14 @@ def test_label__when_all_are_held_is_an_error(where, monkeypatch):
         os.close(descriptor)
 
 
+def test_label__of_the_hundredth_command(where, monkeypatch):
+    monkeypatch.setattr(slot, "_serves", False)
+    held = [hold(where, "command"), *(hold(where, f"command{number}") for number in range(2, 100))]
+    assert slot.label() == "command100"
+    for descriptor in held:
+        os.close(descriptor)
+
+
 def test_lock_that_fails__leaves_no_descriptor_open(where, monkeypatch):
     def fail(descriptor, operation):
         raise OSError(37, "No locks available")
