@@ -42,9 +42,12 @@ def listing(name: str, default: list[str] | None = None) -> list[str]:
 def time_zone(name: str, default: str = "UTC") -> str:
     """Return the variable `name`, a zone of the IANA database such as Europe/Vienna, or `default`.
 
-    Raises ImproperlyConfigured for one that is not known here.
+    A path, such as the `:/etc/localtime` that some distributions export, names no zone, and counts as not set. Raises
+    ImproperlyConfigured for a zone that is not known here.
     """
-    zone = text(name, default)
+    zone = text(name).removeprefix(":")
+    if not zone or zone.startswith("/"):
+        return default
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError) as error:  # an unknown name, one that leaves the database, a folder of it
