@@ -46,7 +46,8 @@ slots.install()
 def _become_master(cfg: Any) -> None:
     """Empty the slot directory of what an earlier server left, and mark this process as a server's master.
 
-    Raises RuntimeError, whose text gunicorn prints before it ends, where the workers could not write it.
+    Raises RuntimeError, whose text gunicorn prints before it ends, if the workers could not write to the slot
+    directory.
     """
     global _master_pid
     if _master_pid == os.getpid():

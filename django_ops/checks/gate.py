@@ -77,13 +77,13 @@ def gate_with_everybody_as_proxy() -> Iterator[str]:
 
 @mistake("E015", "Signing in needs to be signed in", remedy="Move LOGIN_URL out of OPS_GATE_PREFIX, or change that.")
 def login_behind_the_gate() -> Iterator[str]:
-    """A browser would be sent to sign in for ever, as the page stands where a UI is; or LOGIN_URL is no URL's name."""
+    """A browser would be sent to sign in for ever, where a UI is; or LOGIN_URL does not name a URL pattern."""
     if not mode():
         return
     try:
         url = str(resolve_url(settings.LOGIN_URL))
     except NoReverseMatch:
-        yield f"LOGIN_URL is {settings.LOGIN_URL!r}, and no URL has that name."
+        yield f"LOGIN_URL is {settings.LOGIN_URL!r}, which does not name a URL pattern."
         return
     for service in registered().values():
         if url.startswith(service.prefix) or url == service.prefix.rstrip("/"):
@@ -97,7 +97,7 @@ def login_behind_the_gate() -> Iterator[str]:
     " application serves that path.",
 )
 def login_that_is_missing() -> Iterator[str]:
-    """A browser that nobody is signed in with is sent there from every UI, and finds 404."""
+    """Visitors who are not signed in are redirected there from every UI, and get a 404."""
     if not mode():
         return
     try:

@@ -163,7 +163,7 @@ def administrators_by_default() -> Iterator[str]:
     deploy=True,
 )
 def networks_as_nginx() -> Iterator[str]:
-    """Whatever else is there may ask as nginx does: a session is enough to be told a UI's password, past every rule."""
+    """Any host in it can ask the gate as nginx does; with a session it gets a UI's password, past every rule."""
     if mode() == "nginx" and is_usable("OPS_TRUSTED_PROXIES"):
         worse = set(wide_networks(conf.OPS_TRUSTED_PROXIES))  # E014
         for name in conf.OPS_TRUSTED_PROXIES:

@@ -95,7 +95,7 @@ def doubled_middleware() -> Iterator[str]:
     remedy="Remove the middleware of django-prometheus: OpsMiddleware gives the same series under the same names.",
 )
 def django_prometheus_as_well() -> Iterator[str]:
-    """It measures each request a second time, for nothing: `/metrics` shows each request once."""
+    """It measures each request a second time; `/metrics` still shows each request once."""
     for path in settings.MIDDLEWARE:
         if path in _PROMETHEUS and positions():
             yield f"MIDDLEWARE has {path} beside OpsMiddleware."

@@ -93,7 +93,7 @@ def test_login__behind_the_gate(found, url):
 
 def test_login__leads_nowhere(found):
     with gate(LOGIN_URL="sign-in"):
-        assert found("E015") == ["LOGIN_URL is 'sign-in', and no URL has that name."]
+        assert found("E015") == ["LOGIN_URL is 'sign-in', which does not name a URL pattern."]
 
 
 @pytest.mark.parametrize("url", ["/account/login/", "/ops/", "https://id.example.com/ops/flower/", "ok"])
