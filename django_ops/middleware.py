@@ -66,15 +66,18 @@ class OpsMiddleware:
 
     def _read_settings(self) -> None:
         self.rules = Rules()
+        livez_path = Configuration.OPS_LIVEZ_PATH.usable()
+        readyz_path = Configuration.OPS_READYZ_PATH.usable()
+        metrics_path = Configuration.OPS_METRICS_PATH.usable()
         self.endpoints: dict[str, Endpoint] = _enabled(
-            (Configuration.OPS_LIVEZ_PATH.usable(), health.livez),
-            (Configuration.OPS_READYZ_PATH.usable(), health.readyz),
-            (Configuration.OPS_METRICS_PATH.usable(), metrics.answer),
+            (livez_path, health.livez),
+            (readyz_path, health.readyz),
+            (metrics_path, metrics.answer),
         )
         self.async_endpoints: dict[str, AsyncEndpoint] = _enabled(
-            (Configuration.OPS_LIVEZ_PATH.usable(), _alivez),
-            (Configuration.OPS_READYZ_PATH.usable(), health.areadyz),
-            (Configuration.OPS_METRICS_PATH.usable(), sync_to_async(metrics.answer, thread_sensitive=False)),
+            (livez_path, _alivez),
+            (readyz_path, health.areadyz),
+            (metrics_path, sync_to_async(metrics.answer, thread_sensitive=False)),
         )
         # None where nobody asks: a request-target may begin with anything, not only with a slash
         self.gate_path: str | None = (

@@ -74,16 +74,6 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
     options = {**_OPTIONS, **overrides}
     _validate(options)
     options["directory"] = options["directory"] or None  # a variable that is there and empty
-    loggers: dict[str, Any] = {name: {"handlers": [], "propagate": True} for name in _JOINED}
-    loggers |= {name: {"handlers": ["null"], "propagate": False} for name in _SILENCED}
-    loggers[_DEVELOPMENT_SERVER] = {"handlers": [], "filters": ["untold"], "propagate": True}
-    loggers["django"]["handlers"] = ["mail_admins"]  # as Django has it, for those who set ADMINS
-    if options["directory"] is not None:
-        for name in _SERVERS:
-            loggers[name]["handlers"] = [_TERMINAL]
-    for name, theirs in options["loggers"].items():
-        loggers[name] = {**loggers.get(name, {}), **({"level": theirs} if isinstance(theirs, str) else theirs)}
-    file_options = {name: options[name] for name in ("directory", "name", *_LIMITS)}
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -97,7 +87,7 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
                 "()": "django_ops.logs.configuration.make_handler",
                 "capture_warnings": options["capture_warnings"],
                 "console": options["console"],
-                **file_options,
+                **{name: options[name] for name in ("directory", "name", *_LIMITS)},
             },
             "mail_admins": {
                 "class": "django.utils.log.AdminEmailHandler",
@@ -108,8 +98,21 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
             _TERMINAL: {"class": "django_ops.logs.terminal.TerminalHandler", "level": "ERROR", "formatter": _TERMINAL},
         },
         "root": {"level": options["level"], "handlers": [HANDLER]},
-        "loggers": loggers,
+        "loggers": _loggers(options["loggers"], to_files=options["directory"] is not None),
     }
+
+
+def _loggers(further: Mapping[str, Any], *, to_files: bool) -> dict[str, Any]:
+    loggers: dict[str, Any] = {name: {"handlers": [], "propagate": True} for name in _JOINED}
+    loggers |= {name: {"handlers": ["null"], "propagate": False} for name in _SILENCED}
+    loggers[_DEVELOPMENT_SERVER] = {"handlers": [], "filters": ["untold"], "propagate": True}
+    loggers["django"]["handlers"] = ["mail_admins"]  # as Django has it, for those who set ADMINS
+    if to_files:
+        for name in _SERVERS:
+            loggers[name]["handlers"] = [_TERMINAL]
+    for name, theirs in further.items():
+        loggers[name] = {**loggers.get(name, {}), **({"level": theirs} if isinstance(theirs, str) else theirs)}
+    return loggers
 
 
 class Untold(logging.Filter):
