@@ -34,9 +34,10 @@ def open_file(path: Path, flags: int, mode: int) -> int:
 
     What root makes belongs to whoever owns the directory: `sudo manage.py migrate` may come before the site's user.
     That user may put links and pipes there, which would lead root's writes elsewhere or stop them: to root they are
-    somebody else's, a PermissionError. The directory itself and links on the way to it are trusted (SECURITY.md).
+    somebody else's, a PermissionError. The directory itself and links on the way to it are trusted (SECURITY.md), and so
+    is what lies in a directory where only root may write.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or _is_roots(path.parent):
         return os.open(path, flags | os.O_CREAT, mode)
     try:
         # so that nothing is given away but what was made here
@@ -45,6 +46,11 @@ def open_file(path: Path, flags: int, mode: int) -> int:
         return _open_plain(path, flags | os.O_CREAT, mode)
     _give(descriptor, path.parent)
     return descriptor
+
+
+def _is_roots(directory: Path) -> bool:
+    found = directory.stat()
+    return found.st_uid == 0 and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def may_write(directory: Path, uid: int, gid: int, *, has_own_groups: bool) -> bool:
