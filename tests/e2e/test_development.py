@@ -66,10 +66,10 @@ def test_error__shows_itself(visitor: Visitor) -> None:
 
 
 def test_lines__are_readable_and_on_standard_error(visitor: Visitor, development: Stack) -> None:
-    visitor.request("/?seen")
-    wait_for("the line", lambda: "GET /" in run("docker", "logs", development.id("web")).stderr, 20)
+    visitor.request("/")
+    wait_for("the line", lambda: "GET / 200 " in run("docker", "logs", development.id("web")).stderr, 20)
     logs = run("docker", "logs", development.id("web"))
-    assert "GET /" not in logs.stdout
+    assert "GET / " not in logs.stdout
     assert '"@timestamp"' not in logs.stdout + logs.stderr
 
 
