@@ -34,8 +34,8 @@ def open_file(path: Path, flags: int, mode: int) -> int:
 
     What root makes belongs to whoever owns the directory: `sudo manage.py migrate` may come before the site's user.
     That user may put links and pipes there, which would lead root's writes elsewhere or stop them: to root they are
-    somebody else's, a PermissionError. The directory itself and links on the way to it are trusted (SECURITY.md), and so
-    is what lies in a directory where only root may write.
+    somebody else's, a PermissionError. The directory itself and links on the way to it are trusted (SECURITY.md), so is
+    what lies in a directory where only root may write.
     """
     if os.geteuid() != 0 or _is_roots(path.parent):
         return os.open(path, flags | os.O_CREAT, mode)
