@@ -41,7 +41,7 @@ def mode() -> str:
 
 @mistake("E011", "Internal UIs that cannot be used", remedy="Correct the entry of OPS_GATE_SERVICES.")
 def unusable_services() -> Iterator[str]:
-    """Nobody is let in to any of them."""
+    """Access to all of them is denied."""
     if is_usable("OPS_GATE_SERVICES", "OPS_GATE_PREFIX"):
         try:
             services()

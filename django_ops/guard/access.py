@@ -52,7 +52,7 @@ def _has_token(meta: Mapping[str, str]) -> bool:
         # PEP 3333: a header holds the bytes that came over the wire, one character each
         return bool(token) and compare_digest(credentials.strip().encode("latin-1"), token.encode())
     except ImproperlyConfiguredError as error:
-        logger.error("%s Nobody is let in by token.", error)
+        logger.error("%s Access by token is denied.", error)
     except UnicodeEncodeError:
         pass
     return False

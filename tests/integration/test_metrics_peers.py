@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,10 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from django_ops.metrics.catalog import FAMILIES
 from django_ops.metrics.families import Histogram
+from tests.integration import plays
 from tests.integration.peers.site import TRAFFIC
-
-ROOT = Path(__file__).parents[2]
-DEADLINE_SECONDS = 60
 
 #: Name, and label values in the order of the labels' names.
 Series = tuple[str, ...]
@@ -135,16 +129,7 @@ _TIMES = re.compile(r".*seconds.*_(sum|bucket)")
 
 
 def play(watched_by: str) -> Any:
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.integration.peers.site", watched_by],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    return plays.play("peers.site", watched_by)
 
 
 @pytest.fixture(scope="module")

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import functools
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-DEADLINE_SECONDS = 120
+from tests.integration import plays
 
 ORDERS = [(onlooker, position) for onlooker in ("sentry", "toolbar") for position in ("before", "after")]
 
 
 @functools.cache
 def play(onlooker: str, position: str) -> Any:
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.integration.onlookers", onlooker, position],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    return plays.play("onlookers", onlooker, position)
 
 
 @pytest.mark.parametrize(("onlooker", "position"), ORDERS)

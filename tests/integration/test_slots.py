@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from django_ops.record.slot import DIRECTORY_VARIABLE
-
-ROOT = Path(__file__).parents[2]
-
-DEADLINE_SECONDS = 60
+from tests.integration import plays
 
 
 @pytest.fixture
@@ -32,17 +26,7 @@ def play(scenario: str, directory: Path | None, module: str = "slot_troubles") -
             "OPS_TEST_GO": f"{directory}.go",
             "OPS_TEST_DONE": f"{directory}.done",
         }
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-m", f"tests.integration.{module}", scenario],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout)
+    return plays.play(module, scenario, options=("-W", "error"), environment=environment)
 
 
 @pytest.fixture(scope="module", params=["recycle", "recycle_preloaded"])
