@@ -61,7 +61,7 @@ def check() -> None:
             assert (shown if shown.startswith("HTTP/") else shown.split()[0]) in told, f"{command}\n{told}"
         wait_for("GET / 200")
     finally:
-        os.killpg(server.pid, signal.SIGINT)
+        os.killpg(server.pid, signal.SIGTERM)  # a shell's background jobs may ignore Ctrl-C
         server.wait(60)
 
 

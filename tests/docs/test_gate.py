@@ -2,8 +2,6 @@
 
 import ast
 import re
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from django_ops.access.gate.decision import Reason
 from django_ops.access.gate.registry import Service, parse
 from tests.integration.gate_corpus import CORPUS
+from tests.integration.scratch import Project
 from tests.integration.test_gate_corpus import WEAKER
 
 TOP = Path(__file__).resolve().parents[2]
@@ -49,7 +48,7 @@ LOGGING = {"version": 1, "handlers": {"null": {"class": "logging.NullHandler"}}}
 @pytest.mark.parametrize("mode", ["nginx", "proxy"])
 def test_how_to__as_it_is_written_satisfies_the_checks(tmp_path, mode):
     """Block by block, in a project that startproject made: no complaint about the gate."""
-    subprocess.run([sys.executable, "-m", "django", "startproject", "shop", tmp_path], check=True)
+    project = Project(tmp_path)
     files = {"settings": DEPLOYED, "urls": "", "asgi": ""}
     for block in re.findall(r"^```python\n(.*?)^```", HOW_TO, re.DOTALL | re.MULTILINE):
         name = re.match(r"# (\w+)\.py\n", block)
@@ -58,15 +57,12 @@ def test_how_to__as_it_is_written_satisfies_the_checks(tmp_path, mode):
     for name, text in files.items():
         with (tmp_path / f"shop/{name}.py").open("a", encoding="utf-8") as file:
             file.write(text)
-    environment = {"PYTHONPATH": str(TOP), "PATH": "/usr/bin:/bin"}
-    for arguments in (["migrate", "-v0"], ["check", "--deploy"]):
-        command = [sys.executable, "manage.py", *arguments]
-        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stderr
-    gates = {id_ for id_ in re.findall(r"django_ops\.([EWI]\d+)", ended.stderr) if id_ in GATE_CHECKS}
-    assert gates == set(), ended.stderr
-    subprocess.run([sys.executable, "-c", "import shop.asgi"], cwd=tmp_path, check=True,
-                   env={**environment, "DJANGO_SETTINGS_MODULE": "shop.settings"})  # fmt: skip
+    project.manage("migrate", "-v0")
+    said = project.manage("check", "--deploy").stderr
+    gates = {id_ for id_ in re.findall(r"django_ops\.([EWI]\d+)", said) if id_ in GATE_CHECKS}
+    assert gates == set(), said
+    imported = project.run("python", "-c", "import shop.asgi", DJANGO_SETTINGS_MODULE="shop.settings")
+    assert imported.returncode == 0, imported.stderr
 
 
 def test_explanation__has_every_decision():

@@ -167,7 +167,7 @@ def test_text__is_there_without_the_option_that_leaves_it_out(kind, tmp_path, mo
     command = [*COMMANDS[kind]]
     at = command.index(option)
     monkeypatch.setitem(COMMANDS, kind, (*command[:at], *command[at + 2 :]))
-    with running(kind, tmp_path) as server:
+    with running(kind, tmp_path, PYTHONUNBUFFERED="1") as server:
         server.get("/ok")
         eventually(lambda: text in getattr(server, stream).read_text(), f"{text} in {stream}")
 
