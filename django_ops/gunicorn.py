@@ -22,7 +22,7 @@ from django_ops.health import gunicorn_drain
 from django_ops.logs import logging_config, service, site
 from django_ops.logs.console import ConsoleHandler, FileAndConsoleHandler
 from django_ops.logs.standard_output import StandardOutputHandler
-from django_ops.logs.terminal import TerminalFormatter
+from django_ops.logs.terminal import TerminalHandler
 from django_ops.metrics import slots
 from django_ops.record import slot, slot_directory
 
@@ -129,9 +129,7 @@ def _configure_as_the_site() -> None:
 
 
 def _for_errors() -> logging.Handler:
-    handler = logging.StreamHandler()
-    handler.setLevel(logging.ERROR)
-    handler.setFormatter(TerminalFormatter())
+    handler = TerminalHandler()
     handler._gunicorn = True  # type: ignore[attr-defined] # or the next setup would keep it
     return handler
 

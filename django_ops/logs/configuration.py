@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from django_ops.exceptions import ImproperlyConfiguredError
-from django_ops.logs.console import ConsoleHandler, FileAndConsoleHandler
+from django_ops.logs.console import DEVELOPMENT_SERVER, ConsoleHandler, FileAndConsoleHandler
 from django_ops.logs.files import MEBIBYTE, SlotFileHandler
 from django_ops.logs.handler import LineHandler
 from django_ops.logs.rotation import SECONDS_PER_DAY
@@ -32,8 +32,6 @@ _SERVERS = ("gunicorn.error", "uvicorn", "daphne", "celery")
 _TERMINAL = "terminal"
 #: Access logs, which the request line replaces.
 _SILENCED = ("gunicorn.access", "uvicorn.access", "hypercorn.access", "granian.access")
-#: `runserver`'s, which also tells of what never reaches OpsMiddleware: static files, and requests that are no HTTP.
-_DEVELOPMENT_SERVER = "django.server"
 
 _OPTIONS: dict[str, Any] = {
     "level": "INFO",
@@ -81,7 +79,6 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
             "require_debug_false": {"()": "django.utils.log.RequireDebugFalse"},
             "untold": {"()": "django_ops.logs.configuration.Untold"},
         },
-        "formatters": {_TERMINAL: {"()": "django_ops.logs.terminal.TerminalFormatter"}},
         "handlers": {
             HANDLER: {
                 "()": "django_ops.logs.configuration.make_handler",
@@ -95,7 +92,7 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
                 "filters": ["require_debug_false"],
             },
             "null": {"class": "logging.NullHandler"},
-            _TERMINAL: {"class": "django_ops.logs.terminal.TerminalHandler", "level": "ERROR", "formatter": _TERMINAL},
+            _TERMINAL: {"class": "django_ops.logs.terminal.TerminalHandler"},
         },
         "root": {"level": options["level"], "handlers": [HANDLER]},
         "loggers": _loggers(options["loggers"], to_files=options["directory"] is not None),
@@ -105,7 +102,7 @@ def logging_config(**overrides: Any) -> dict[str, Any]:
 def _loggers(further: Mapping[str, Any], *, to_files: bool) -> dict[str, Any]:
     loggers: dict[str, Any] = {name: {"handlers": [], "propagate": True} for name in _JOINED}
     loggers |= {name: {"handlers": ["null"], "propagate": False} for name in _SILENCED}
-    loggers[_DEVELOPMENT_SERVER] = {"handlers": [], "filters": ["untold"], "propagate": True}
+    loggers[DEVELOPMENT_SERVER] = {"handlers": [], "filters": ["untold"], "propagate": True}
     loggers["django"]["handlers"] = ["mail_admins"]  # as Django has it, for those who set ADMINS
     if to_files:
         for name in _SERVERS:

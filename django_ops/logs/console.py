@@ -20,10 +20,11 @@ from django_ops.logs.handler import LineHandler
 from django_ops.logs.records import REQUEST_LOGGER, TASK_LOGGER
 from django_ops.record.request import RequestRecord
 
-#: `runserver`'s; its labels repeat its message.
-_DEVELOPMENT_SERVER = "django.server"
+#: `runserver`'s, which also tells of what never reaches OpsMiddleware: static files, and requests that are no HTTP. Its
+#: labels repeat its message.
+DEVELOPMENT_SERVER = "django.server"
 #: Loggers whose messages say all; their names would add nothing.
-_SPEAKING = (REQUEST_LOGGER, TASK_LOGGER, _DEVELOPMENT_SERVER)
+_SPEAKING = (REQUEST_LOGGER, TASK_LOGGER, DEVELOPMENT_SERVER)
 #: What a terminal would obey, or what would show text in another order; newlines and tabs stay.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _INDENT = "\n    "
@@ -102,7 +103,7 @@ def has_colours() -> bool:
 
 def _readable(line: dict[str, Any], clock: str, coloured: bool) -> str:
     name, message = line["log.logger"], line["message"]
-    labels = {} if name == _DEVELOPMENT_SERVER else dict(line.get("labels", {}))
+    labels = {} if name == DEVELOPMENT_SERVER else dict(line.get("labels", {}))
     below = [str(labels.pop("stack_info"))] if "stack_info" in labels else []
     error = line.get("error")
     if error:

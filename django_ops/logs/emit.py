@@ -25,7 +25,6 @@ _OK, _EXCEPTION, _DISCONNECT, _CANCELLED = (
     Outcome.DISCONNECT,
     Outcome.CANCELLED,
 )
-_INFO = logging.INFO
 _TASK_LEVELS = {TaskOutcome.SUCCESS: logging.INFO, TaskOutcome.FAILURE: logging.ERROR}
 
 
@@ -34,7 +33,7 @@ def emit_request(record: RequestRecord) -> None:
     status = record.status
     outcome = record.outcome
     if status < 400 and outcome is _OK:
-        level = _INFO
+        level = logging.INFO
     elif status >= 500 or outcome is _EXCEPTION:
         level = logging.ERROR
     elif status >= 400 or outcome is _DISCONNECT or outcome is _CANCELLED:

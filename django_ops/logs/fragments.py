@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from json import encoder
 
 import orjson
@@ -11,7 +10,7 @@ from django_ops.logs.fields import ECS_VERSION, REQUEST_DATASET
 from django_ops.logs.line import Origin, mask_user_agent, timestamp
 from django_ops.logs.records import REQUEST_LOGGER
 from django_ops.record.outcome import Outcome, event_outcome
-from django_ops.record.redaction import mask_text
+from django_ops.record.redaction import mask_text, remembered
 from django_ops.record.request import RequestRecord
 
 # as orjson writes a string: both escape what RFC 8259 (7) asks for, in the same way
@@ -92,14 +91,14 @@ def _make_texts(
     return texts
 
 
-@lru_cache(maxsize=1024)  # the same pages are asked for again and again
+@remembered(maxsize=1024)  # the same pages are asked for again and again
 def quoted_path(path: str) -> tuple[str, str]:
     """Return a path as it stands within a text, and as a text of its own, with secrets masked."""
     quoted = _quoted(mask_text(path))
     return quoted[1:-1], quoted
 
 
-@lru_cache(maxsize=1024)  # clients are few kinds of browsers, or hostile: then the bound matters
+@remembered(maxsize=1024)  # clients are few kinds of browsers, or hostile: then the bound matters
 def quoted_user_agent(text: str) -> str:
     """Return the part of a line that names the user agent."""
     return f',"user_agent":{{"original":{_quoted(mask_user_agent(text))}}}'

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from time import gmtime, strftime
 from typing import Any, NamedTuple
 
 from django_ops.logs.fields import ECS_VERSION, LOG_DATASET, REQUEST_DATASET, TASK_DATASET
 from django_ops.record.identity import Identity
 from django_ops.record.outcome import Outcome, event_outcome
-from django_ops.record.redaction import mask_text
+from django_ops.record.redaction import mask_text, remembered
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskOutcome, TaskRecord
 
@@ -32,7 +31,7 @@ _OK = Outcome.OK  # an attribute of an Enum is slow to look up
 _TASK_EVENT_OUTCOMES = {TaskOutcome.SUCCESS: "success", TaskOutcome.FAILURE: "failure"}
 
 # clients are few kinds of browsers, or hostile: then the bound matters
-mask_user_agent = lru_cache(maxsize=1024)(mask_text)
+mask_user_agent = remembered(maxsize=1024)(mask_text)
 
 
 def timestamp(unix_seconds: float) -> str:

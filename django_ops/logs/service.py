@@ -10,8 +10,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from django_ops.conf import conf
-from django_ops.logs.fragments import quoted_path, quoted_user_agent
-from django_ops.logs.line import Origin, mask_user_agent
+from django_ops.logs.line import Origin
 from django_ops.record import redaction, slot
 
 #: Setting, and the key of `service` that it fills.
@@ -87,8 +86,6 @@ def _on_setting_changed(*, setting: str, **_: object) -> None:
         forget()
     elif setting == "OPS_LOG_HIDDEN_KEYS":
         _hide_further_keys()
-        for remembered in (mask_user_agent, quoted_user_agent, quoted_path):
-            remembered.cache_clear()
 
 
 slot.on_change(forget)

@@ -9,7 +9,12 @@ from django_ops.record.redaction import mask_text
 
 
 class TerminalHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to standard error what is not there already: in development the console shows all records."""
+    """Writes errors to standard error that are not there already: in development the console shows all records."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setLevel(logging.ERROR)
+        self.setFormatter(TerminalFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write `record`, unless the root's handler has a console."""

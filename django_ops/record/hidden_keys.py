@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
+
+T = TypeVar("T")
 
 
 def _set(words: str) -> frozenset[str]:
@@ -64,14 +70,26 @@ _STEMS = tuple(
 
 _LONGEST_KEPT = 128  # characters; a longer key is decided anew each time, so that no caller can fill the memory
 _extra_words: frozenset[str] = frozenset()
+_remembering: list[_lru_cache_wrapper[Any]] = []
+
+
+def remembered(maxsize: int) -> Callable[[Callable[..., T]], _lru_cache_wrapper[T]]:
+    """Remember what a function returns, until `configure` changes which words are hidden."""
+
+    def remember(function: Callable[..., T]) -> _lru_cache_wrapper[T]:
+        cached = lru_cache(maxsize)(function)
+        _remembering.append(cached)
+        return cached
+
+    return remember
 
 
 def configure(extra_words: Iterable[str]) -> None:
     """Let `extra_words` mark keys as secret as well, such as `tax_number` (also found as `taxNumber`)."""
     global _extra_words
     _extra_words = frozenset("".join(_words(word)) for word in extra_words) - {""}
-    _decide_once.cache_clear()
-    any_is_hidden.cache_clear()
+    for cached in _remembering:
+        cached.cache_clear()
 
 
 def is_hidden(key: str) -> bool:
@@ -81,7 +99,7 @@ def is_hidden(key: str) -> bool:
     return _decide_once(key)
 
 
-@lru_cache(maxsize=1024)  # the resolver's names are the application's, and few
+@remembered(maxsize=1024)  # the resolver's names are the application's, and few
 def any_is_hidden(*keys: str) -> bool:
     """Tell whether one of `keys` names a secret."""
     return any(is_hidden(key) for key in keys)
@@ -116,7 +134,7 @@ def _decide(key: str) -> bool:
     )
 
 
-_decide_once = lru_cache(maxsize=4096)(_decide)
+_decide_once = remembered(maxsize=4096)(_decide)
 
 
 def _names_a_key(words: list[str]) -> bool:

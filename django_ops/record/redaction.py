@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from django_ops.record.hidden_keys import any_is_hidden, configure, is_hidden
+from django_ops.record.hidden_keys import any_is_hidden, configure, is_hidden, remembered
 from django_ops.record.secret_patterns import MASK, mask_text
 
-__all__ = ["MASK", "allowed_query", "any_is_hidden", "configure", "is_hidden", "mask_head", "mask_path", "mask_text"]
+__all__ = [
+    "MASK", "allowed_query", "any_is_hidden", "configure", "is_hidden", "mask_head", "mask_path", "mask_text",
+    "remembered",
+]  # fmt: skip
 
 _LONGEST_QUERY = 4096  # characters that are looked at
 _OVERLAP = 1024  # characters behind the end that are looked at, so that a secret is not cut before it is seen

@@ -45,6 +45,11 @@ class Project:
         (self.directory / path).parent.mkdir(exist_ok=True)
         (self.directory / path).write_text(text, encoding="utf-8")
 
+    def add_app(self, name: str, text: str) -> None:
+        """Write an app that has only its configuration."""
+        self.write(f"{name}/__init__.py", "")
+        self.write(f"{name}/apps.py", text)
+
     def add_settings(self, text: str) -> None:
         """Append to the settings."""
         with self.settings.open("a", encoding="utf-8") as file:

@@ -30,8 +30,7 @@ def project(tmp_path_factory):
     """A project with an app that logs and counts as it starts."""
     project = Project(tmp_path_factory.mktemp("commands"))
     project.add_settings(SETTINGS)
-    project.write("talkative/__init__.py", "")
-    project.write("talkative/apps.py", TALKATIVE)
+    project.add_app("talkative", TALKATIVE)
     return project
 
 

@@ -39,8 +39,7 @@ def project(tmp_path_factory):
     """A project with an app that logs as it starts."""
     project = Project(tmp_path_factory.mktemp("console"))
     project.add_settings(SETTINGS)
-    project.write("talkative/__init__.py", "")
-    project.write("talkative/apps.py", TALKATIVE)
+    project.add_app("talkative", TALKATIVE)
     project.write("shop/urls.py", URLS)
     project.manage("migrate", "-v0")
     return project
