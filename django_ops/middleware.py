@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
-import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -32,8 +31,8 @@ Endpoint = Callable[[HttpRequest], HttpResponseBase | None]
 AsyncEndpoint = Callable[[HttpRequest], Awaitable[HttpResponseBase | None]]
 GetResponse = Callable[[HttpRequest], Any]
 
-#: Where an ASGI scope has its Exchange.
-_SCOPE_KEY = "django_ops.exchange"
+#: Where an ASGI scope has its _Client.
+_SCOPE_KEY = "django_ops.client"
 
 #: Turns of the event loop before the last part of a body is sent: a server that failed to write the part before
 #: (the client has gone) says so only then.
@@ -111,8 +110,9 @@ class OpsMiddleware:
         exchange = Exchange(request, self.rules)
         exchange.run_in(asyncio.current_task())
         scope = getattr(request, "scope", None)
-        if scope is not None:
-            scope[_SCOPE_KEY] = weakref.ref(exchange)  # the exchange has the request, which has the scope
+        client = scope.get(_SCOPE_KEY) if scope is not None else None
+        if client is not None:
+            client.exchange = exchange
         try:
             response = exchange.respond(await self.get_response(request))
             if drain.has_begun():
@@ -164,19 +164,16 @@ def _on_exception(sender: Any, request: HttpRequest | None = None, **kwargs: Any
 class _Client:
     """The two ends of one ASGI connection, as Django's handler sees them."""
 
-    __slots__ = ("_is_fresh", "_passed_bytes", "_receive", "_scope", "_send")
+    __slots__ = ("_is_fresh", "_passed_bytes", "_receive", "_send", "exchange")
 
-    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
-        self._scope = scope
+    def __init__(self, receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
         self._is_fresh = True
         self._passed_bytes = 0
-
-    def exchange(self) -> Exchange | None:
-        """Return the measuring of this request, once the middleware has begun it."""
-        known = self._scope.get(_SCOPE_KEY)
-        return known() if known is not None else None
+        #: What measures this request, once the middleware has begun it and until the handler ends: it has the request,
+        #: whose scope has us.
+        self.exchange: Exchange | None = None
 
     def receive(self) -> Awaitable[Any]:
         """Pass on what the client sends, and take note when it has gone."""
@@ -188,22 +185,20 @@ class _Client:
 
     async def _listen(self) -> Any:
         message = await self._receive()
-        if message["type"] == "http.disconnect":
-            exchange = self.exchange()
-            if exchange is not None:
-                exchange.client_left()
+        if self.exchange is not None and message["type"] == "http.disconnect":
+            self.exchange.client_left()
         return message
 
     def send(self, message: Any) -> Awaitable[None]:
         """Pass on what Django sends. Costs nothing where the body is one part, as most are."""
-        if message["type"] != "http.response.body" or not (self._passed_bytes or message.get("more_body")):
-            sent: Awaitable[None] = self._send(message)
-            return sent
-        return self._send_part(message)
+        if self._passed_bytes or message.get("more_body"):
+            return self._send_part(message)
+        sent: Awaitable[None] = self._send(message)
+        return sent
 
     async def _send_part(self, message: Any) -> None:
         self._passed_bytes += len(message.get("body", b""))
-        exchange = self.exchange()
+        exchange = self.exchange
         if exchange is None or not exchange.is_last_part(self._passed_bytes, bool(message.get("more_body"))):
             await self._send(message)
             return
@@ -222,11 +217,11 @@ def _listening(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
 
     @functools.wraps(handle)
     async def listening_handle(self: ASGIHandler, scope: Any, receive: Any, send: Any) -> None:
-        client = _Client(scope, receive, send)
+        scope[_SCOPE_KEY] = client = _Client(receive, send)
         try:
             await handle(self, scope, client.receive, client.send)
         finally:
-            exchange = client.exchange()
+            exchange, client.exchange = client.exchange, None
             if exchange is not None:
                 exchange.abandon()
 

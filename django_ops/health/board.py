@@ -9,6 +9,7 @@ _STOPPING = 0  # offset of one byte
 _SEEN_AT = 8  # offset of a double
 _WAIT_SECONDS = 16  # offset of a double
 _BYTES = 24
+_NOTHING = bytes(_WAIT_SECONDS)  # neither of the first two
 _DOUBLE = struct.Struct("d")
 
 
@@ -22,6 +23,11 @@ class Board:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _BYTES)
         self.wait_seconds = -1.0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the master has been told to stop, or a probe was told of a drain: one look, for each request."""
+        return self._memory[:_WAIT_SECONDS] != _NOTHING
 
     @property
     def stopping(self) -> bool:

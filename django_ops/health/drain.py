@@ -44,7 +44,7 @@ def is_draining() -> bool:
 
 def has_begun() -> bool:
     """Tell the same at a tenth of the cost, once the master or a probe knows: for use in each request."""
-    return board.stopping or board.seen_at != 0.0
+    return board.has_begun
 
 
 def observe() -> bool:
