@@ -26,6 +26,8 @@ from django_ops.record.request import METHODS, OTHER_METHOD, RequestRecord
 
 _OK = Outcome.OK  # an attribute of an Enum is slow to look up
 
+_NO_HEADER = ("", "")
+
 #: Statuses whose response has no body on the wire, whatever the application put into it.
 _BODILESS = (204, 304)
 
@@ -37,33 +39,31 @@ class Exchange:
     close is freed at once, and `__del__` ends the request.
     """
 
-    # class attributes are the defaults: most requests change few of them
-    is_done = False
-    is_streaming = False
-    exhausted = False  # the stream was read to its end
-    is_complete = False  # the client has got all of a body of several parts (ASGI)
-    announced_bytes = -1  # Content-Length of a stream that has one
-    disconnected = False
-    bytes_sent = 0
-    first_byte_ns = 0
-    status = 0  # no response yet
-    charset = ""
-    template: str | None = None
-    task: weakref.ref[asyncio.Task[Any]] | None = None
-    outer: Context | None = None  # of the request or task within which this one is handled
-    handled: BaseException | None = None  # an exception that our caller handles, and that is not ours
+    # fast to read, which class attributes as defaults are not
+    __slots__ = (
+        "__weakref__", "announced_bytes", "bytes_sent", "charset", "context", "disconnected", "exhausted",
+        "first_byte_ns", "handled", "is_complete", "is_done", "is_streaming", "outer", "request", "rules", "started_at",
+        "started_ns", "status", "task", "template",
+    )  # fmt: skip
 
     def __init__(self, request: HttpRequest, rules: Rules) -> None:
         self.started_at = time.time()
         self.started_ns = perf_counter_ns()
         self.rules = rules
         self.request: HttpRequest | None = request
-        handled = sys.exception()
-        if handled is not None:
-            self.handled = handled
-        outer = current.get()
-        if outer is not None:
-            self.outer = outer
+        self.is_done = self.is_streaming = self.disconnected = False
+        self.exhausted = False  # the stream was read to its end
+        self.is_complete = False  # the client has got all of a body of several parts (ASGI)
+        self.announced_bytes = -1  # Content-Length of a stream that has one
+        self.bytes_sent = self.first_byte_ns = 0
+        self.status = 0  # no response yet
+        self.charset = ""
+        self.template: str | None = None
+        self.task: weakref.ref[asyncio.Task[Any]] | None = None
+        #: An exception that our caller handles, and that is not ours.
+        self.handled: BaseException | None = sys.exception()
+        #: Of the request or task within which this one is handled.
+        self.outer: Context | None = current.get()
         self.context = context = Context(rules.identity(request.META))
         request.ops = context  # type: ignore[attr-defined]
         # not reset before the body is closed: what a stream logs and queries belongs to its request
@@ -83,9 +83,10 @@ class Exchange:
         """Take the response: name the request in it, and learn when its body is closed."""
         self.first_byte_ns = perf_counter_ns() - self.started_ns
         self.status = response.status_code
-        self.charset = facts.charset(response)
+        headers, charset = response.headers._store, response._charset  # type: ignore[attr-defined]
+        self.charset = charset if charset is not None else facts.charsets[headers.get("content-type", _NO_HEADER)[1]]
         # as `response.headers["X-Request-ID"] = ...`, without looking for what no id of ours contains
-        response.headers._store["x-request-id"] = ("X-Request-ID", self.context.identity.request_id)
+        headers["x-request-id"] = ("X-Request-ID", self.context.identity.request_id)
         if response.streaming:
             self.is_streaming = True
             self._follow(cast(StreamingHttpResponse, response))
@@ -198,13 +199,14 @@ class Exchange:
 
     def _has_lost_its_client(self) -> bool:
         """Tell whether the client left before it had all of the body, now that the body is closed."""
-        if self.is_complete or not self._has_body():
-            return False  # whoever has got what there is may go
-        if self.disconnected or (self.is_streaming and not self.exhausted):
-            return True
         task = self.task() if self.task is not None else None
-        # Django cancels the task of a client that left, and swallows that while the body is sent
-        return task is not None and task.cancelling() > 0
+        has_left = (
+            self.disconnected
+            or (self.is_streaming and not self.exhausted)
+            # Django cancels the task of a client that left, and swallows that while the body is sent
+            or (task is not None and task.cancelling() > 0)
+        )
+        return has_left and not self.is_complete and self._has_body()  # whoever has got what there is may go
 
     def _has_body(self) -> bool:
         return self.request is not None and self.request.method != "HEAD" and self.status not in _BODILESS
@@ -267,7 +269,7 @@ class Exchange:
         if match is not None:
             route, view = match.route, match.view_name
             kwargs = match.kwargs
-            if kwargs and redaction.any_is_hidden(*kwargs):
+            if kwargs and redaction.any_is_hidden(kwargs):
                 path = redaction.mask_path(path, kwargs)
         peer = meta.get("REMOTE_ADDR", "")
         forwarded_for = meta.get("HTTP_X_FORWARDED_FOR")
@@ -278,9 +280,7 @@ class Exchange:
             self.started_at,
             duration_ns,
             self.first_byte_ns or duration_ns,
-            queue_ns(queued_since, self.started_at)
-            if queued_since is not None and rules.proxies.contains(peer)
-            else None,
+            queue_ns(queued_since, self.started_at) if queued_since is not None and rules.trusts[peer] else None,
             outcome,
             method if method in METHODS else OTHER_METHOD,
             "http" if rules.asks_no_proxy and meta.get("wsgi.url_scheme") == "http" else rules.scheme(request),
@@ -295,7 +295,7 @@ class Exchange:
             self.charset,
             self.template,
             meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest",
-            rules.client_address(peer, forwarded_for) if forwarded_for else peer,
+            rules.clients[forwarded_for] if forwarded_for and rules.trusts[peer] else peer,
             meta.get("HTTP_USER_AGENT", ""),
             facts.user_id(request) if "user" in request.__dict__ or "_acached_user" in request.__dict__ else None,
             context.db_count,

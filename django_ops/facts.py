@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import partial
 from sys import modules
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponse, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.functional import SimpleLazyObject, empty
 
 from django_ops.conf import Configuration
-from django_ops.guard.trust import Networks, client_address
+from django_ops.guard.trust import Networks, forwarded_address
 from django_ops.record import telemetry
 from django_ops.record.identity import Identity, accept_identity, new_identity
-
-#: A longer `X-Forwarded-For` is looked at each time, as it would fill the memory if it were remembered.
-_LONGEST_REMEMBERED = 128
-
-#: Content types whose charset is known already; an application uses few, and it alone decides which.
-_charsets: dict[str, str] = {}
-_MOST_CHARSETS = 256
-
-_NO_HEADER = ("", "")
+from django_ops.record.remembered import Remembered
 
 
 class Rules:
@@ -37,14 +29,16 @@ class Rules:
         self.query_keys = frozenset(Configuration.OPS_LOG_QUERY_KEYS.usable())
         self._scheme_header, self._secure_value = _header_of_scheme()
         self.asks_no_proxy = self._scheme_header is None  # which scheme a request came by
-        # a client sends many requests; bounded, as clients may be many, and hostile
-        self._remembered_client = lru_cache(maxsize=1024)(partial(client_address, proxies=self.proxies))
+        #: Whether a peer is one of the trusted proxies.
+        self.trusts = Remembered(self.proxies.contains)
+        #: The client's address by the X-Forwarded-For of a trusted proxy; "" when it is not known.
+        self.clients = Remembered(partial(forwarded_address, proxies=self.proxies))
 
     def identity(self, meta: Mapping[str, Any]) -> Identity:
         """Return the ids of the request with these headers: those of its trace, of its proxy, or new ones."""
         traceparent = meta.get("HTTP_TRACEPARENT")
         request_id = meta.get("HTTP_X_REQUEST_ID")
-        if request_id is not None and not self.proxies.contains(meta.get("REMOTE_ADDR", "")):
+        if request_id is not None and not self.trusts[meta.get("REMOTE_ADDR", "")]:
             request_id = None
         if not traceparent and not request_id:
             span = telemetry.current_span() if telemetry.MODULE in modules else None
@@ -58,12 +52,6 @@ class Rules:
         if request.META.get(self._scheme_header) == self._secure_value:
             return "https"
         return scheme(request)
-
-    def client_address(self, peer: str, forwarded_for: str) -> str:
-        """Return the client's address; "" when it is not known."""
-        if len(forwarded_for) > _LONGEST_REMEMBERED:
-            return client_address(peer, forwarded_for, self.proxies)
-        return self._remembered_client(peer, forwarded_for)
 
 
 def scheme(request: HttpRequest) -> str:
@@ -95,21 +83,12 @@ def content_length(meta: Mapping[str, Any]) -> int:
     return int(text) if text and len(text) < 19 and text.isascii() and text.isdecimal() else 0
 
 
-def charset(response: HttpResponseBase | None) -> str:
-    """Return the response's charset, as `HttpResponse.charset` finds it."""
-    if response is None:
-        return ""
-    explicit: str | None = response._charset  # type: ignore[attr-defined]
-    if explicit is not None:
-        return explicit
-    # as `response.headers.get("Content-Type", "")`, which takes five calls
-    content_type = response.headers._store.get("content-type", _NO_HEADER)[1]
-    known = _charsets.get(content_type)
-    if known is None:
-        known = str(response.charset)
-        if len(_charsets) < _MOST_CHARSETS:
-            _charsets[content_type] = known
-    return known
+def _charset(content_type: str) -> str:
+    return str(HttpResponse(content_type=content_type).charset)
+
+
+#: The charset that `HttpResponse.charset` finds in a Content-Type; an application uses few, and it decides which.
+charsets = Remembered(_charset, most=256)
 
 
 def as_bytes(part: Any, charset: str) -> bytes:

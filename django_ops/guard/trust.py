@@ -79,9 +79,12 @@ def client_address(peer: str, forwarded_for: str, proxies: Networks) -> str:
     header itself (django-axes#132, #224). "" when it is not known: a trusted proxy named something that is no
     address ("unknown", "unix:"), and its own address would be a wrong answer.
     """
-    if not forwarded_for or not proxies.contains(peer):
-        return peer
-    hop = peer
+    return forwarded_address(forwarded_for, proxies) if forwarded_for and proxies.contains(peer) else peer
+
+
+def forwarded_address(forwarded_for: str, proxies: Networks) -> str:
+    """Return the client's address as the X-Forwarded-For of a trusted proxy tells it, see `client_address`."""
+    hop = ""
     # as many entries as anyone needs; a longer header is an attack on us
     for entry in reversed(forwarded_for[-4096:].split(",")[-64:]):
         address = parse_address(entry)

@@ -17,7 +17,7 @@ from django_ops.logs.errors import error_fields, type_name
 from django_ops.logs.fields import ECS_VERSION, LONGEST_LINE_BYTES
 from django_ops.logs.fragments import plain_line
 from django_ops.logs.labels import LabelMaker
-from django_ops.logs.line import Document, Source, log_line, request_line, task_line, timestamp
+from django_ops.logs.line import LEVELS, Document, Source, log_line, request_line, task_line, timestamp
 from django_ops.logs.message import LONGEST_MESSAGE, message_of
 from django_ops.logs.records import ATTRIBUTE, REQUEST_LOGGER, STANDARD_ATTRIBUTES
 from django_ops.logs.service import origin
@@ -27,7 +27,6 @@ from django_ops.record.task import TaskRecord
 
 T = TypeVar("T")
 
-LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 LONGEST_NAME = 256  # characters
 
 _CONSTANT = (
@@ -74,13 +73,13 @@ class LineFormatter(OrjsonFormatter):
 
 def line_of_request(record: RequestRecord, level: int, longest_bytes: int = LONGEST_LINE_BYTES) -> bytes:
     """Return the line of a request that raised nothing, as if a LogRecord had carried it. Raises nothing else."""
-    when = record.started_at + record.duration_ns * 1e-9
     try:
-        line = plain_line(record, origin(), when, LEVELS[level])
+        line = plain_line(record, origin(), level)
     except Exception:  # what follows has an answer to everything
         line = None
     if line is not None and len(line) <= longest_bytes:
         return line
+    when = record.started_at + record.duration_ns * 1e-9
     try:
         return encode(request_line(record, origin(), when, LEVELS[level], REQUEST_LOGGER), longest_bytes)
     except Exception as error:

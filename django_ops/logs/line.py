@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from django_ops.logs.fields import ECS_VERSION, LOG_DATASET, REQUEST_DATASET, TASK_DATASET
 from django_ops.record.identity import Identity
 from django_ops.record.outcome import Outcome, event_outcome
-from django_ops.record.redaction import mask_text, remembered
+from django_ops.record.redaction import mask_text, until_configured
+from django_ops.record.remembered import Remembered
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskOutcome, TaskRecord
 
@@ -24,6 +25,9 @@ class Origin(NamedTuple):
     django_process: dict[str, str]
 
 
+#: What `log.level` says for each of the levels of logging.
+LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
+
 _MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
 _second: tuple[int, str] = (0, "1970-01-01T00:00:00.")
 
@@ -31,7 +35,7 @@ _OK = Outcome.OK  # an attribute of an Enum is slow to look up
 _TASK_EVENT_OUTCOMES = {TaskOutcome.SUCCESS: "success", TaskOutcome.FAILURE: "failure"}
 
 # clients are few kinds of browsers, or hostile: then the bound matters
-mask_user_agent = remembered(maxsize=1024)(mask_text)
+masked_user_agents = until_configured(Remembered(mask_text))
 
 
 def timestamp(unix_seconds: float) -> str:
@@ -40,14 +44,15 @@ def timestamp(unix_seconds: float) -> str:
     Raises ValueError or OverflowError when there is no such time.
     """
     global _second
-    whole = int(unix_seconds)
+    milliseconds = int(unix_seconds * 1000)
+    whole = milliseconds // 1000
     known, prefix = _second
     if whole != known:
         prefix = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(whole))
         if len(prefix) != 20:
             raise ValueError(f"the year of {whole} has no four digits")
         _second = (whole, prefix)
-    return prefix + _MILLISECONDS[int((unix_seconds - whole) * 1000)]
+    return prefix + _MILLISECONDS[milliseconds % 1000]
 
 
 def request_line(
@@ -99,7 +104,7 @@ def request_line(
     if client_address:
         document["client"] = {"address": client_address}
     if user_agent:
-        document["user_agent"] = {"original": mask_user_agent(user_agent)}
+        document["user_agent"] = {"original": masked_user_agents[user_agent]}
     if user_id is not None:
         document["user"] = {"id": user_id}
     if queue_ns is not None:

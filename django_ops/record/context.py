@@ -14,14 +14,13 @@ class Context:
     when it crosses threads, and the copy refers to the same object.
     """
 
-    # class attributes are the defaults: most contexts change one or two
-    db_count = 0
-    db_duration_ns = 0
-    error: BaseException | None = None  # what it raised
-    is_open = True  # until its record is made
+    __slots__ = ("db_count", "db_duration_ns", "error", "identity", "is_open")
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
+        self.db_count = self.db_duration_ns = 0
+        self.error: BaseException | None = None  # what it raised
+        self.is_open = True  # until its record is made
 
     @property
     def request_id(self) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from functools import _lru_cache_wrapper
+from django_ops.record.remembered import Remembered
 
 T = TypeVar("T")
 
@@ -68,41 +66,33 @@ _STEMS = tuple(
     )
 )
 
-_LONGEST_KEPT = 128  # characters; a longer key is decided anew each time, so that no caller can fill the memory
+_LONGEST = 128  # characters; of a longer key its ends are looked at, and it is decided anew each time
 _extra_words: frozenset[str] = frozenset()
-_remembering: list[_lru_cache_wrapper[Any]] = []
-
-
-def remembered(maxsize: int) -> Callable[[Callable[..., T]], _lru_cache_wrapper[T]]:
-    """Remember what a function returns, until `configure` changes which words are hidden."""
-
-    def remember(function: Callable[..., T]) -> _lru_cache_wrapper[T]:
-        cached = lru_cache(maxsize)(function)
-        _remembering.append(cached)
-        return cached
-
-    return remember
+_forgetting: list[Callable[[], object]] = []  # what empties a table whose answers depend on the hidden words
 
 
 def configure(extra_words: Iterable[str]) -> None:
     """Let `extra_words` mark keys as secret as well, such as `tax_number` (also found as `taxNumber`)."""
     global _extra_words
     _extra_words = frozenset("".join(_words(word)) for word in extra_words) - {""}
-    for cached in _remembering:
-        cached.cache_clear()
+    for forget in _forgetting:
+        forget()
+
+
+def until_configured(table: Remembered[T]) -> Remembered[T]:
+    """Return `table`, which `configure` empties from now on."""
+    _forgetting.append(table.clear)
+    return table
 
 
 def is_hidden(key: str) -> bool:
     """Tell whether `key` names a secret, so that its value may not be shown."""
-    if len(key) > _LONGEST_KEPT:
-        return _decide(f"{key[:_LONGEST_KEPT]} {key[-_LONGEST_KEPT:]}")
-    return _decide_once(key)
+    return _decided[key]
 
 
-@remembered(maxsize=1024)  # the resolver's names are the application's, and few
-def any_is_hidden(*keys: str) -> bool:
+def any_is_hidden(keys: Iterable[str]) -> bool:
     """Tell whether one of `keys` names a secret."""
-    return any(is_hidden(key) for key in keys)
+    return any(map(_decided.__getitem__, keys))
 
 
 def may_name_a_secret(lowered: str) -> bool:
@@ -117,7 +107,7 @@ def _words(key: str) -> list[str]:
 
 
 def _decide(key: str) -> bool:
-    words = _words(key)
+    words = _words(key if len(key) <= _LONGEST else f"{key[:_LONGEST]} {key[-_LONGEST:]}")
     if not words:
         return False
     if _extra_words and _is_extra(words):
@@ -134,7 +124,7 @@ def _decide(key: str) -> bool:
     )
 
 
-_decide_once = remembered(maxsize=4096)(_decide)
+_decided = until_configured(Remembered(_decide, most=4096, longest=_LONGEST))
 
 
 def _names_a_key(words: list[str]) -> bool:

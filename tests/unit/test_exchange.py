@@ -66,6 +66,19 @@ def test_respond__replaces_an_id_that_the_application_set(records):
     response.close()
 
 
+@pytest.mark.parametrize(("peer", "client"), [("192.0.2.1", "192.0.2.1"), ("10.0.0.2", "203.0.113.9")])
+def test_client__is_the_one_whom_a_trusted_proxy_names(settings, records, peer, client):
+    settings.OPS_TRUSTED_PROXIES = ["10.0.0.0/8"]
+    begin(REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR="203.0.113.9").respond(HttpResponse()).close()
+    assert records[0].client_address == client
+
+
+def test_charset__that_is_given_outweighs_the_content_type(records):
+    for charset in ("latin-1", "utf-16"):
+        begin().respond(HttpResponse(content_type="text/plain; charset=latin-1", charset=charset)).close()
+    assert [record.charset for record in records] == ["latin-1", "utf-16"]
+
+
 @pytest.mark.parametrize(
     ("error", "outcome", "status"),
     [

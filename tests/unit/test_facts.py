@@ -90,29 +90,17 @@ def test_span__that_is_none_counts_for_nothing(rules, span):
     assert rules.identity({"HTTP_TRACEPARENT": TRACEPARENT}).trace_id == TRACE_ID
 
 
-def test_client_address__of_a_stranger_is_its_own(rules):
-    assert rules.client_address("192.0.2.1", "203.0.113.9") == "192.0.2.1"
+def test_peer__that_is_trusted(rules):
+    assert (rules.trusts["10.0.0.2"], rules.trusts["192.0.2.1"]) == (True, False)
 
 
-def test_client_address__behind_a_proxy(rules):
-    assert rules.client_address("10.0.0.2", "203.0.113.9") == "203.0.113.9"
+def test_client__behind_a_proxy(rules):
+    assert rules.clients["203.0.113.9"] == "203.0.113.9"
 
 
-def test_client_address__of_a_long_header_is_not_remembered(rules):
-    long = ", ".join(["10.0.0.3"] * 50)
-    rules.client_address("10.0.0.2", f"203.0.113.9, {long}")
-    assert rules._remembered_client.cache_info().currsize == 0
-
-
-def test_client_address__of_a_long_header_is_right(rules):
-    long = ", ".join(["10.0.0.3"] * 50)
-    assert rules.client_address("10.0.0.2", f"203.0.113.9, {long}") == "203.0.113.9"
-
-
-def test_client_address__memory_is_bounded(rules):
-    for number in range(2000):
-        rules.client_address("10.0.0.2", f"203.0.{number // 250}.{number % 250}")
-    assert rules._remembered_client.cache_info().currsize <= 1024
+def test_client__of_a_long_header_is_right_and_not_remembered(rules):
+    assert rules.clients[", ".join(["203.0.113.9", *["10.0.0.3"] * 60])] == "203.0.113.9"
+    assert not rules.clients
 
 
 @pytest.mark.parametrize(
@@ -166,29 +154,9 @@ def test_scheme__of_a_wrong_setting_raises_nothing(settings, request_):
     assert facts.scheme(request_) == "http"
 
 
-def test_charset__as_django_finds_it():
-    response = HttpResponse(content_type="text/plain; charset=latin-1")
-    assert facts.charset(response) == response.charset == "latin-1"
-
-
-def test_charset__by_default():
-    assert facts.charset(HttpResponse()) == "utf-8"
-
-
-def test_charset__that_is_given_outweighs_what_is_remembered():
-    facts.charset(HttpResponse(content_type="application/json"))
-    assert facts.charset(HttpResponse(content_type="application/json", charset="utf-16")) == "utf-16"
-
-
-def test_charset__of_no_response():
-    assert facts.charset(None) == ""
-
-
-def test_charset__memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(facts, "_charsets", {})
-    for number in range(1000):
-        facts.charset(HttpResponse(content_type=f"text/x-{number}"))
-    assert len(facts._charsets) <= 256
+@pytest.mark.parametrize("content_type", ["text/plain; charset=latin-1", "application/json", ""])
+def test_charset__as_django_finds_it(content_type):
+    assert facts.charsets[content_type] == HttpResponse(content_type=content_type).charset
 
 
 @pytest.mark.parametrize(
