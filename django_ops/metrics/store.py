@@ -58,60 +58,27 @@ before_open: list[Callable[[], None]] = []
 
 
 class Store:
-    """Vectors of doubles by key. `buffer` may only be read and changed while `lock` is held: it moves.
+    """Vectors of doubles by key, in memory. `buffer` may only be read and changed while `lock` is held."""
 
-    Raises OSError when the file at `path` cannot be opened, or there is no room for it.
-    """
+    path: Path | None = None
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self) -> None:
         # re-entrant: a signal handler that counts may interrupt a thread that is counting
         self.lock = threading.RLock()
-        self.offsets: dict[Key, int] = {}
+        self.offsets: dict[Key, int] = {}  # in the order of the vectors
         self.values_seen: dict[tuple[str, int], set[str]] = {}
         self.caches: dict[str, dict[Any, Any]] = {}
-        self.path = path
+        self._numbers: list[float] = []
+        self.buffer: list[float] | memoryview[float] = self._numbers
         self._is_appending = False
         self._grows_again_at = 0.0
-        self._file: int | None = None
-        self._used = layout.HEADER_BYTES
-        self._map: mmap.mmap | bytearray
-        if path is None:
-            self._map = bytearray(layout.INITIAL_BYTES)
-            self._map[: self._used] = layout.header(self._used)
-        else:
-            self._open(path)
-        self.buffer = memoryview(self._map).cast("d")
+        self._open()
         longest = max((definition.length for definition in definitions.values()), default=1)
         self._overflow = self._write_entry((_OVERFLOW, str(longest)), longest)
         self._errors = self._write_entry((STORAGE_ERRORS,), 1)
 
-    def __del__(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-
-    def _open(self, path: Path) -> None:
-        self._file = owner.open_file(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        size = os.fstat(self._file).st_size
-        data = os.pread(self._file, size, 0)
-        entries = list(layout.vectors(data))
-        if not entries or [vector for key, vector in entries if key == (BOUNDS,)] != [list(latency_bounds)]:
-            # new, or of a server with other settings, or not ours to understand: begin again
-            os.ftruncate(self._file, 0)
-            layout.allocate(self._file, layout.INITIAL_BYTES)
-            os.pwrite(self._file, layout.header(self._used), 0)
-        else:
-            for key, offset, length in layout.read_entries(data):
-                self._used = 8 * (offset + length)
-                if _is_ours(key, length):
-                    self._remember(key, offset)
-            # whole pages, and no holes: whoever cut the file short may have left both
-            layout.allocate(self._file, max(layout.INITIAL_BYTES, size + -size % mmap.PAGESIZE))
-        self._map = mmap.mmap(self._file, 0)
-
-    def _remember(self, key: Key, offset: int) -> None:
-        self.offsets[key] = offset
-        for position, value in enumerate(key[1:] if key[0] in definitions else ()):
-            self.values_seen.setdefault((key[0], position), set()).add(value)
+    def _open(self) -> None:
+        """Find what is kept already: in memory, nothing."""
 
     def cache(self, name: str) -> dict[Any, Any]:
         """Return the look-up table `name` of offsets, which lives as long as this store."""
@@ -152,33 +119,21 @@ class Store:
         offset = self.offsets.get(key)
         if offset is not None:
             return offset
-        head = layout.entry_head(key, length)
-        start, end = self._used, self._used + len(head) + 8 * length
-        while end > len(self._map):
-            self._grow()
-        self._map[start:end] = head + bytes(8 * length)
-        # last, so that a reader never sees a half-written entry; by assignment, as struct.pack_into writes a 0 first
-        self._map[: layout.HEADER_BYTES] = layout.header(end)
-        self._used = end
-        self.offsets[key] = offset = (start + len(head)) // 8
+        self.offsets[key] = offset = self._add(key, length)
         return offset
 
-    def _grow(self) -> None:
-        size = 2 * len(self._map)
-        if self._file is None:
-            self._map = bytearray(self._map) + bytearray(size - len(self._map))
-        elif monotonic() < self._grows_again_at:
-            raise OSError("the disk was full a moment ago")
-        else:
-            layout.allocate(self._file, size)
-            self._map = mmap.mmap(self._file, size)
-        self.buffer = memoryview(self._map).cast("d")
+    def _add(self, key: Key, length: int) -> int:
+        """Add a vector of zeros, and return where it begins. Raises OSError when there is no room for it."""
+        offset = len(self._numbers)
+        self._numbers += [0.0] * length
+        return offset
 
     def entries(self) -> Iterator[tuple[Key, list[float]]]:
         """Yield each key with a copy of its vector."""
         with self.lock:
-            data = bytes(self._map[: self._used])
-        return layout.vectors(data)
+            numbers, keys, starts = self._numbers.copy(), [*self.offsets], [*self.offsets.values()]
+        ends = [*starts[1:], len(numbers)]
+        return ((key, numbers[start:end]) for key, start, end in zip(keys, starts, ends, strict=True))
 
     def begin(self) -> None:
         """Say which process holds the slot now, and let its gauges of live things begin at 0."""
@@ -186,7 +141,7 @@ class Store:
             holder = self._write_entry((HOLDER,), 2)
             bounds = self._write_entry((BOUNDS,), len(latency_bounds))
             self.buffer[holder] = float(os.getpid())
-            self.buffer[holder + 1] = process.started_ticks(os.getpid())
+            self.buffer[holder + 1] = float(process.started_ticks(os.getpid()))
             for position, bound in enumerate(latency_bounds):
                 self.buffer[bounds + position] = bound
             for name, definition in definitions.items():
@@ -197,6 +152,77 @@ class Store:
                 if known is not None and known.is_live:
                     for position in range(known.length):
                         self.buffer[offset + position] = 0.0
+
+
+class SlotStore(Store):
+    """The same in the mapped file at `path`, which goes on where the process before has stopped. `buffer` moves.
+
+    Raises OSError when the file cannot be opened, or there is no room for it.
+    """
+
+    path: Path
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: int | None = None
+        self._used = layout.HEADER_BYTES
+        super().__init__()
+
+    def __del__(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+    def _open(self) -> None:
+        self._file = file = owner.open_file(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        size = os.fstat(file).st_size
+        data = os.pread(file, size, 0)
+        entries = list(layout.vectors(data))
+        if not entries or [vector for key, vector in entries if key == (BOUNDS,)] != [list(latency_bounds)]:
+            # new, or of a server with other settings, or not ours to understand: begin again
+            os.ftruncate(file, 0)
+            layout.allocate(file, layout.INITIAL_BYTES)
+            os.pwrite(file, layout.header(self._used), 0)
+        else:
+            for key, offset, length in layout.read_entries(data):
+                self._used = 8 * (offset + length)
+                if _is_ours(key, length):
+                    self._remember(key, offset)
+            # whole pages, and no holes: whoever cut the file short may have left both
+            layout.allocate(file, max(layout.INITIAL_BYTES, size + -size % mmap.PAGESIZE))
+        self._show(mmap.mmap(file, 0))
+
+    def _show(self, whole: mmap.mmap) -> None:
+        self._map = whole
+        self.buffer = memoryview(whole).cast("d")
+
+    def _remember(self, key: Key, offset: int) -> None:
+        self.offsets[key] = offset
+        for position, value in enumerate(key[1:] if key[0] in definitions else ()):
+            self.values_seen.setdefault((key[0], position), set()).add(value)
+
+    def _add(self, key: Key, length: int) -> int:
+        head = layout.entry_head(key, length)
+        start, end = self._used, self._used + len(head) + 8 * length
+        while end > len(self._map):
+            self._grow()
+        self._map[start:end] = head + bytes(8 * length)
+        # last, so that a reader never sees a half-written entry; by assignment, as struct.pack_into writes a 0 first
+        self._map[: layout.HEADER_BYTES] = layout.header(end)
+        self._used = end
+        return (start + len(head)) // 8
+
+    def _grow(self) -> None:
+        if self._file is None or monotonic() < self._grows_again_at:
+            raise OSError("the disk was full a moment ago")
+        size = 2 * len(self._map)
+        layout.allocate(self._file, size)
+        self._show(mmap.mmap(self._file, size))
+
+    def entries(self) -> Iterator[tuple[Key, list[float]]]:
+        """Yield each key with a copy of its vector."""
+        with self.lock:
+            data = self._map[: self._used]
+        return layout.vectors(data)
 
 
 def _is_ours(key: Key, length: int) -> bool:
@@ -255,7 +281,7 @@ def _open_store() -> tuple[Store, Exception | None]:
     failure: Exception | None = None
     if where is not None:
         try:
-            store = Store(file_of(where, slot.label()))
+            store: Store = SlotStore(file_of(where, slot.label()))
             store.begin()
             return store, None
         except (OSError, SlotError) as error:

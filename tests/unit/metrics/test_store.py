@@ -8,14 +8,14 @@ import pytest
 from django_ops.metrics import catalog, layout, observe
 from django_ops.metrics import store as stores
 from django_ops.metrics.families import together
-from django_ops.metrics.store import Store
+from django_ops.metrics.store import SlotStore, Store
 from tests.unit.metrics.observed import exposed, request, value
 
 
 def vectors(store: Store) -> dict[layout.Key, list[float]]:
     """Return what another process reads of a store, without its own notes."""
-    data = store.path.read_bytes() if store.path is not None else bytes(store._map)
-    return {key: vector for key, vector in layout.vectors(data) if not key[0].startswith(("_", "django"))}
+    entries = store.entries() if store.path is None else layout.vectors(store.path.read_bytes())
+    return {key: vector for key, vector in entries if not key[0].startswith(("_", "django"))}
 
 
 def fill(store: Store, count: int) -> None:
@@ -27,12 +27,12 @@ def fill(store: Store, count: int) -> None:
 @pytest.fixture(params=["memory", "file"])
 def kept(request, tmp_path):
     """A store in memory, and one in a file."""
-    return Store() if request.param == "memory" else Store(tmp_path / "0.cells")
+    return Store() if request.param == "memory" else SlotStore(tmp_path / "0.cells")
 
 
 def test_offset__of_a_new_key_is_a_vector_of_zeros(kept):
     offset = kept.offset(("a",), 3)
-    assert kept.buffer[offset : offset + 3].tolist() == [0.0, 0.0, 0.0]
+    assert list(kept.buffer[offset : offset + 3]) == [0.0, 0.0, 0.0]
 
 
 def test_offset__of_the_same_key_is_the_same(kept):
@@ -55,7 +55,8 @@ def test_growth__keeps_every_number(kept):
     assert vectors(kept) == {("filler", str(number)): [float(number)] + [0.0] * 7 for number in range(5000)}
 
 
-def test_growth__moves_the_buffer(kept):
+def test_growth__moves_the_buffer(tmp_path):
+    kept = SlotStore(tmp_path / "0.cells")
     before = kept.buffer
     fill(kept, 5000)
     assert kept.buffer is not before
@@ -164,7 +165,7 @@ def test_file__with_a_damaged_tail_gives_new_vectors_zeros(slot_directory):
 
 def test_file__has_no_holes(tmp_path):
     """A hole that is written to on a full disk is SIGBUS: the end of the worker, not an error."""
-    store = Store(tmp_path / "0.cells")
+    store = SlotStore(tmp_path / "0.cells")
     fill(store, 5000)
     stat = os.stat(store.path)
     assert stat.st_blocks * 512 >= stat.st_size
@@ -195,7 +196,7 @@ def test_file__behind_a_symbolic_link_is_not_touched(slot_directory, tmp_path):
 def test_descriptor__is_closed_with_the_store(tmp_path):
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
-        Store(tmp_path / "0.cells")
+        SlotStore(tmp_path / "0.cells")
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -224,7 +225,7 @@ def test_threads__lose_nothing_while_the_buffer_grows(kept):
 
 def test_signal_handler__may_count_while_its_thread_counts(tmp_path):
     """It interrupts appends, and can neither wait for them nor harm them."""
-    kept = Store(tmp_path / "0.cells")
+    kept = SlotStore(tmp_path / "0.cells")
     interruptions = 0
 
     def handler(number, frame):
@@ -254,13 +255,12 @@ def test_signal_handler__may_count_while_its_thread_counts(tmp_path):
 def test_append_within_an_append__is_counted_as_lost(kept, monkeypatch):
     inner: list[int] = []
 
-    def entry_head(key, length):
-        if not inner:
-            inner.append(kept.offset(("inner",), 1))
-        return layout_entry_head(key, length)
+    def interrupted(key, length):
+        inner.append(kept.offset(("inner",), 1))
+        return add(key, length)
 
-    layout_entry_head = layout.entry_head
-    monkeypatch.setattr(layout, "entry_head", entry_head)
+    add = kept._add
+    monkeypatch.setattr(kept, "_add", interrupted)
     kept.offset(("outer",), 1)
     assert (inner, kept.buffer[kept._errors], list(vectors(kept))) == ([kept._overflow], 1.0, [("outer",)])
 
