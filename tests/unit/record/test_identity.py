@@ -1,11 +1,13 @@
 import ctypes
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from django_ops.record import identity
 from django_ops.record.identity import Identity, accept_identity, new_identity, parse_traceparent
 from tests.each import each
 
@@ -167,3 +169,16 @@ def test_new_identity__differs_in_a_forked_child(fork):
     assert os.waitpid(child, 0)[1] == 0
     ours = [new_identity().trace_id for _ in range(100)]
     assert len({*ours, *theirs}) == 200
+
+
+def test_new_identity__where_forks_cannot_be_noticed_is_made_one_by_one(monkeypatch):
+    monkeypatch.setattr(identity, "_page", b"\0")
+    monkeypatch.setattr(identity, "_stock", [])
+    assert len({new_identity() for _ in range(100)}) == 100
+    assert not identity._stock
+
+
+def test_new_identity__differs_in_threads():
+    with ThreadPoolExecutor(8) as pool:
+        made = [one for many in pool.map(lambda _: [new_identity() for _ in range(2000)], range(8)) for one in many]
+    assert len(set(made)) == 16_000
