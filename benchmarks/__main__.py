@@ -24,9 +24,11 @@ SCRATCH_BYTES = 2 << 30
 
 
 class Effort(NamedTuple):
-    """How often to measure. The usual one takes about six minutes on two quiet cores."""
+    """How often to measure. The usual one takes about eight minutes on two quiet cores."""
 
+    generations: int = 5
     request_rounds: int = 150
+    extra_generations: int = 2
     extra_rounds: int = 60
     requests: dict[str, int] = {"wsgi": 150, "asgi": 75}
     scrape_rounds: int = 21
@@ -36,7 +38,7 @@ class Effort(NamedTuple):
     gate_requests: int = 50
 
 
-QUICK = Effort(30, 20, {"wsgi": 50, "asgi": 25}, 5, scrape.RECYCLES[:2], 1, 10, 20)
+QUICK = Effort(1, 30, 1, 20, {"wsgi": 50, "asgi": 25}, 5, scrape.RECYCLES[:2], 1, 10, 20)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,9 +112,10 @@ def measure(
     if options.only in (None, "request"):
         measured = []
         for case in request_cost.CASES:
+            generations = effort.extra_generations if case.extra else effort.generations
             rounds = effort.extra_rounds if case.extra else effort.request_rounds
             count = effort.requests[case.interface]
-            measured.append(request_cost.measure(case, python, scratch, rounds, count, say))
+            measured.append(request_cost.measure(case, python, scratch, generations, rounds, count, say))
             rows += report.request_rows(measured[-1])
         promises += bars.request_bars(measured)
     if options.only in (None, "scrape"):

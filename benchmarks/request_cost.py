@@ -1,4 +1,4 @@
-"""What watching a request costs: each variant in its own warm process, all of them in turn, round after round."""
+"""What watching a request costs: each variant in warm processes of its own, all of them in turn, round after round."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Case(NamedTuple):
     pipe: bool = False  # lines go to standard output, and that into a pipe, as in a container
 
 
-#: Requests that each variant serves before any is counted.
+#: Requests that each process serves before any is counted.
 WARM_UP = 1000
 
 _SOME = (variants.NOTHING, variants.BOTH, variants.OURS, variants.FLOOR)
@@ -46,9 +46,21 @@ class Measured(NamedTuple):
     wall_us: dict[str, list[float]]
 
 
-def measure(case: Case, python: Path, scratch: Path, rounds: int, count: int, say) -> Measured:
-    """Run `rounds` rounds of `count` requests with each variant of `case`. Raises ChildError."""
+def measure(case: Case, python: Path, scratch: Path, generations: int, rounds: int, count: int, say) -> Measured:
+    """Run `rounds` rounds of `count` requests with each variant of `case`, in `generations` processes one by one.
+
+    Two processes of the same variant differ for as long as they live, as their memory lies elsewhere: under ASGI by up
+    to half of what the floor adds. Raises ChildError.
+    """
     measured = Measured(case, {name: [] for name in case.variants}, {name: [] for name in case.variants})
+    for generation in range(generations):
+        _measure_generation(measured, python, scratch / str(generation), rounds // generations, count)
+        say(f"request, {case.title}: {generation + 1} of {generations} processes of each")
+    return measured
+
+
+def _measure_generation(measured: Measured, python: Path, scratch: Path, rounds: int, count: int) -> None:
+    case = measured.case
     with ExitStack() as stack:
         children = {name: stack.enter_context(_child(case, name, python, scratch)) for name in case.variants}
         for name in case.variants:
@@ -59,9 +71,6 @@ def measure(case: Case, python: Path, scratch: Path, rounds: int, count: int, sa
                 answer = children[name].ask(do="round", count=count)
                 measured.wall_us[name].append(answer["wall_us"])
                 measured.processor_us[name].append(answer["processor_us"])
-            if (turn + 1) % 50 == 0:
-                say(f"request, {case.title}: round {turn + 1} of {rounds}")
-    return measured
 
 
 def _child(case: Case, variant: str, python: Path, scratch: Path) -> Child:
