@@ -103,8 +103,9 @@ def test_memory__is_flat_once_what_is_remembered_has_reached_its_bounds():
         return sys.getallocatedblocks()
 
     with unheard():
-        blocks = [serve(0, 2000)]  # the largest of the bounds is 1024 user agents
-        blocks += [serve(number * 100_000, 1000) for number in (1, 2, 3)]
+        # a table that is full is emptied: after as many requests as it holds, it is as full as before
+        blocks = [serve(0, 2 * 1024)]
+        blocks += [serve(number * 100_000, 1024) for number in (1, 2, 3)]
     grown = [after - before for before, after in pairwise(blocks)]
     # A leak of one object in each twentieth request grows by 50 blocks each time. Without one it is up to 30 the first
     # time, and was 66 once, as what is remembered finds its size; then it is fewer than 10.
