@@ -175,6 +175,12 @@ class _Client:
         #: whose scope has us.
         self.exchange: Exchange | None = None
 
+    def end(self) -> None:
+        """End the request, unless it has ended, and forget it."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.abandon()
+
     def receive(self) -> Awaitable[Any]:
         """Pass on what the client sends, and take note when it has gone."""
         if self._is_fresh:  # Django reads the body before there is anything to measure
@@ -221,8 +227,6 @@ def _listening(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
         try:
             await handle(self, scope, client.receive, client.send)
         finally:
-            exchange, client.exchange = client.exchange, None
-            if exchange is not None:
-                exchange.abandon()
+            client.end()  # by a call, as a traceback that somebody keeps has this frame
 
     return listening_handle
