@@ -24,7 +24,7 @@ SCRATCH_BYTES = 2 << 30
 
 
 class Effort(NamedTuple):
-    """How often to measure. The usual one takes about eight minutes on two quiet cores."""
+    """How often to measure. The usual one takes about ten minutes on two quiet cores."""
 
     generations: int = 5
     request_rounds: int = 150

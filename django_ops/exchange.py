@@ -280,7 +280,9 @@ class Exchange:
             self.started_at,
             duration_ns,
             self.first_byte_ns or duration_ns,
-            queue_ns(queued_since, self.started_at) if queued_since is not None and rules.trusts[peer] else None,
+            queue_ns(queued_since, self.started_at)
+            if queued_since is not None and rules.proxies.contains(peer)
+            else None,
             outcome,
             method if method in METHODS else OTHER_METHOD,
             "http" if rules.asks_no_proxy and meta.get("wsgi.url_scheme") == "http" else rules.scheme(request),
@@ -295,7 +297,7 @@ class Exchange:
             self.charset,
             self.template,
             meta.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest",
-            rules.clients[forwarded_for] if forwarded_for and rules.trusts[peer] else peer,
+            rules.clients[forwarded_for] if forwarded_for and rules.proxies.contains(peer) else peer,
             meta.get("HTTP_USER_AGENT", ""),
             facts.user_id(request) if "user" in request.__dict__ or "_acached_user" in request.__dict__ else None,
             context.db_count,

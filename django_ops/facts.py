@@ -18,7 +18,7 @@ from django_ops.conf import Configuration
 from django_ops.guard.trust import Networks, forwarded_address
 from django_ops.record import telemetry
 from django_ops.record.identity import Identity, accept_identity, new_identity
-from django_ops.record.remembered import Remembered
+from django_ops.remembered import Remembered
 
 
 class Rules:
@@ -29,16 +29,14 @@ class Rules:
         self.query_keys = frozenset(Configuration.OPS_LOG_QUERY_KEYS.usable())
         self._scheme_header, self._secure_value = _header_of_scheme()
         self.asks_no_proxy = self._scheme_header is None  # which scheme a request came by
-        #: Whether a peer is one of the trusted proxies.
-        self.trusts = Remembered(self.proxies.contains)
         #: The client's address by the X-Forwarded-For of a trusted proxy; "" when it is not known.
-        self.clients = Remembered(partial(forwarded_address, proxies=self.proxies))
+        self.clients = Remembered(partial(forwarded_address, proxies=self.proxies), longest=128)
 
     def identity(self, meta: Mapping[str, Any]) -> Identity:
         """Return the ids of the request with these headers: those of its trace, of its proxy, or new ones."""
         traceparent = meta.get("HTTP_TRACEPARENT")
         request_id = meta.get("HTTP_X_REQUEST_ID")
-        if request_id is not None and not self.trusts[meta.get("REMOTE_ADDR", "")]:
+        if request_id is not None and not self.proxies.contains(meta.get("REMOTE_ADDR", "")):
             request_id = None
         if not traceparent and not request_id:
             span = telemetry.current_span() if telemetry.MODULE in modules else None

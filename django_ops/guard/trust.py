@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from django_ops.remembered import Remembered
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -38,7 +40,7 @@ class Networks:
         self.unix = "unix" in names
         self.networks: tuple[Network, ...] = tuple(ipaddress.ip_network(name) for name in names if name != "unix")
         # per instance: peers are few (the proxies) or hostile (then the bound matters)
-        self.contains = lru_cache(maxsize=1024)(self._contains)
+        self.contains = Remembered(self._contains).__getitem__
 
     def __bool__(self) -> bool:
         return self.unix or bool(self.networks)

@@ -16,7 +16,6 @@ from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskOutcome, TaskRecord
 
 _Logger = type(request_logger)
-_root = logging.root
 _task_logger = logging.getLogger(TASK_LOGGER)
 
 # an attribute of an Enum is slow to look up
@@ -80,6 +79,7 @@ def _only_handler() -> LineHandler | None:
     None where anything else may see or change it: a filter, another handler, a factory of records, or a method of the
     logger that is not Python's. Most sites have none of these, and a LogRecord and its way cost as much as the line.
     """
+    logger: logging.Logger | None = request_logger
     if (
         request_logger.filters
         or _Logger.callHandlers is not _OWN_CALL_HANDLERS
@@ -88,13 +88,12 @@ def _only_handler() -> LineHandler | None:
         or getLogRecordFactory() is not moment.plain_factory
     ):
         return None
-    logger, handlers = request_logger, request_logger.handlers
-    while logger is not _root and logger.propagate:
-        logger = logger.parent or _root
-        # two places, as Python learns of each place in the code which type it meets there
-        more = _root.handlers if logger is _root else logger.handlers
-        if more:
-            if handlers:
+    found: logging.Handler | None = None
+    while logger is not None:
+        handlers = logger.handlers
+        if handlers:
+            if found is not None or len(handlers) > 1:
                 return None
-            handlers = more
-    return handlers[0] if len(handlers) == 1 and isinstance(handlers[0], LineHandler) else None
+            found = handlers[0]
+        logger = logger.parent if logger.propagate else None
+    return found if isinstance(found, LineHandler) else None

@@ -11,8 +11,8 @@ from django_ops.logs.line import LEVELS, Origin, masked_user_agents, timestamp
 from django_ops.logs.records import REQUEST_LOGGER
 from django_ops.record.outcome import Outcome, event_outcome
 from django_ops.record.redaction import mask_text, until_configured
-from django_ops.record.remembered import Remembered
 from django_ops.record.request import RequestRecord
+from django_ops.remembered import Remembered
 
 # as orjson writes a string: both escape what RFC 8259 (7) asks for, in the same way
 _quoted = encoder.c_encode_basestring or encoder.py_encode_basestring  # type: ignore[attr-defined]
@@ -101,5 +101,5 @@ def _part_of_user_agent(text: str) -> str:
     return f',"user_agent":{{"original":{_quoted(masked_user_agents[text])}}}'
 
 
-_quoted_paths = until_configured(Remembered(_quote_path))
+_quoted_paths = until_configured(Remembered(_quote_path, longest=255))
 _parts_of_user_agents = until_configured(Remembered(_part_of_user_agent))

@@ -9,9 +9,9 @@ from django_ops.logs.fields import ECS_VERSION, LOG_DATASET, REQUEST_DATASET, TA
 from django_ops.record.identity import Identity
 from django_ops.record.outcome import Outcome, event_outcome
 from django_ops.record.redaction import mask_text, until_configured
-from django_ops.record.remembered import Remembered
 from django_ops.record.request import RequestRecord
 from django_ops.record.task import TaskOutcome, TaskRecord
+from django_ops.remembered import Remembered
 
 #: One log line before it is written; every dict in it is the line's own, but for those of its Origin.
 Document = dict[str, Any]

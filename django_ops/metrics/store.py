@@ -164,12 +164,12 @@ class SlotStore(Store):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: int | None = None
+        self._file = -1  # not open yet
         self._used = layout.HEADER_BYTES
         super().__init__()
 
     def __del__(self) -> None:
-        if self._file is not None:
+        if self._file >= 0:
             os.close(self._file)
 
     def _open(self) -> None:
@@ -212,7 +212,7 @@ class SlotStore(Store):
         return (start + len(head)) // 8
 
     def _grow(self) -> None:
-        if self._file is None or monotonic() < self._grows_again_at:
+        if monotonic() < self._grows_again_at:
             raise OSError("the disk was full a moment ago")
         size = 2 * len(self._map)
         layout.allocate(self._file, size)

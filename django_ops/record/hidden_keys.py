@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from django_ops.record.remembered import Remembered
+from django_ops.remembered import Remembered
 
 T = TypeVar("T")
 

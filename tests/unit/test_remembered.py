@@ -1,6 +1,6 @@
 """Answers that are kept, whoever asks."""
 
-from django_ops.record.remembered import Remembered
+from django_ops.remembered import Remembered
 
 
 def test_answer__is_asked_for_once():
