@@ -33,15 +33,16 @@ class Rules:
         self.clients = Remembered(partial(forwarded_address, proxies=self.proxies), longest=128)
 
     def identity(self, meta: Mapping[str, Any]) -> Identity:
-        """Return the ids of the request with these headers: those of its trace, of its proxy, or new ones."""
+        """Return the ids of the request with these headers.
+
+        The request's own is that of a trusted proxy, or new; that of its trace may be the client's.
+        """
         traceparent = meta.get("HTTP_TRACEPARENT")
         request_id = meta.get("HTTP_X_REQUEST_ID")
         if request_id is not None and not self.proxies.contains(meta.get("REMOTE_ADDR", "")):
             request_id = None
-        if not traceparent and not request_id:
-            span = telemetry.current_span() if telemetry.MODULE in modules else None
-            return new_identity() if span is None else Identity(span[0], *span)
-        return telemetry.within_span(accept_identity(traceparent, request_id))
+        identity = accept_identity(traceparent, request_id) if traceparent or request_id else new_identity()
+        return telemetry.within_span(identity) if telemetry.MODULE in modules else identity
 
     def scheme(self, request: HttpRequest) -> str:
         """Return http or https, as Django sees it through SECURE_PROXY_SSL_HEADER."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
 
-from django_ops.record.identity import Identity, accept_identity, parse_traceparent
+from django_ops.record.identity import Identity, accept_identity
 
 #: W3C trace context, which other publishers and workers may know as well.
 TRACEPARENT = "traceparent"
@@ -34,12 +34,8 @@ def read_identity(headers: Mapping[str, Any]) -> Identity:
     A message comes through the broker, from whoever may write to it: what is not an id is passed over.
     """
     traceparent, request_id = headers.get(TRACEPARENT), headers.get(REQUEST_ID)
-    identity = accept_identity(None, request_id if isinstance(request_id, str) else None)
-    trace_id = parse_traceparent(traceparent) if isinstance(traceparent, str) else None
-    if trace_id is None:
-        return identity
-    return identity._replace(
-        trace_id=trace_id, request_id=request_id if identity.request_id == request_id else trace_id
+    return accept_identity(
+        traceparent if isinstance(traceparent, str) else None, request_id if isinstance(request_id, str) else None
     )
 
 

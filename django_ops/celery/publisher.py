@@ -26,7 +26,4 @@ def _on_publish(headers: dict[str, Any] | None = None, **kwargs: Any) -> None:
 def _identity() -> Identity:
     """Return the ids of the request or task that publishes; new ones where none does, as in beat or a shell."""
     context = current.get()
-    if context is not None:
-        return telemetry.within_span(context.identity)
-    span = telemetry.current_span()
-    return new_identity() if span is None else Identity(span[0], *span)
+    return telemetry.within_span(new_identity() if context is None else context.identity)

@@ -69,11 +69,11 @@ FIELDS: tuple[Field, ...] = (
           "The slot of the process: `0`, `1`, ... for workers, `main` for a server's master, `command` for a "
           "management command. It stays when a worker is recycled."),
     Field("http.request.id", "every", False, "string", "keyword", "4bf92f3577b34da6a3ce929d0e0e4736",
-          "The request's id, also in the response header `X-Request-ID`. Of a task: the id of the request that "
-          "published it.",
+          "The request's id, also in the response header `X-Request-ID`: made here, or by a proxy of "
+          "`OPS_TRUSTED_PROXIES`. Of a task: the id of the request that published it.",
           "within a request or task"),
     Field("trace.id", "every", False, "string", "keyword", "4bf92f3577b34da6a3ce929d0e0e4736",
-          "The W3C trace id.",
+          "The W3C trace id: the client's where it sent a valid `traceparent`, so that it proves nothing.",
           "within a request or task"),
     Field("span.id", "every", False, "string", "keyword", "00f067aa0ba902b7",
           "The id of the request's or task's own span.",

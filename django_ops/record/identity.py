@@ -55,7 +55,7 @@ _page = _page_of_this_process()
 
 
 def new_identity() -> Identity:
-    """Make the identity of a request that brought none: the request id is its trace id."""
+    """Make the identity of a request that brought none: its trace has the request's id."""
     if _page[0]:
         try:
             return _stock.pop()
@@ -80,20 +80,18 @@ def _make(digits: str) -> Identity:
 
 
 def accept_identity(traceparent: str | None, request_id: str | None) -> Identity:
-    """Continue the identity that a caller sent, as far as it is well-formed; else make a new one.
+    """Take the ids that a caller sent, as far as they are well-formed, and make the others.
 
-    A valid `traceparent` wins. `request_id` is what came in `X-Request-ID`, and only its caller knows whether
-    the sender may be believed: pass None when not.
+    Whoever sends a `traceparent` names the trace, and never the request. `request_id` is what came in
+    `X-Request-ID`, and only its caller knows whether the sender may be believed: pass None when not.
     """
-    if traceparent:
-        trace_id = parse_traceparent(traceparent)
-        if trace_id is not None:
-            return Identity(trace_id, trace_id, os.urandom(8).hex())
-    if request_id and _REQUEST_ID.fullmatch(request_id):
-        fresh = new_identity()
+    fresh = new_identity()
+    if not request_id or not _REQUEST_ID.fullmatch(request_id):
+        request_id = fresh.request_id
+    trace_id = parse_traceparent(traceparent) if traceparent else None
+    if trace_id is None:
         trace_id = request_id if _TRACE_ID.fullmatch(request_id) else fresh.trace_id
-        return Identity(request_id, trace_id, fresh.span_id)
-    return new_identity()
+    return Identity(request_id, trace_id, fresh.span_id)
 
 
 def parse_traceparent(header: str) -> str | None:

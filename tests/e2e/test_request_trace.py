@@ -40,14 +40,15 @@ class Trace:
     """A request to compute the report anew, sent with a trace id of the client, and its task."""
 
     def __init__(self, admin: Visitor) -> None:
-        self.id = secrets.token_hex(16)
+        self.claimed = secrets.token_hex(16)
         token = admin.cookies["csrftoken"].value
         self.answer = admin.request(
             "/report/recompute/",
             "POST",
             {"csrfmiddlewaretoken": token},
-            {"traceparent": f"00-{self.id}-{secrets.token_hex(8)}-01"},
+            {"traceparent": f"00-{self.claimed}-{secrets.token_hex(8)}-01"},
         )
+        self.id = self.answer.request_id
 
     def lines(self, probe: Probe, directory: str, dataset: str) -> list[Line]:
         """Return the lines of a dataset with the request's id."""
@@ -64,8 +65,16 @@ def trace(admin: Visitor, probe: Probe) -> Trace:
     return sent
 
 
-def test_request__is_told_its_id(trace: Trace) -> None:
-    assert (trace.answer.status, trace.answer.request_id) == (302, trace.id)
+def test_request__is_told_an_id_that_no_client_chose(trace: Trace) -> None:
+    assert trace.answer.status == 302
+    assert re.fullmatch("[0-9a-f]{32}", trace.id)
+    assert trace.id != trace.claimed
+
+
+def test_trace__of_the_client_is_in_the_lines_of_site_and_task(trace: Trace, probe: Probe) -> None:
+    for place in PLACES[1:]:
+        (line,) = trace.lines(probe, *place)
+        assert field(line, "trace.id") == trace.claimed
 
 
 def test_request__of_nobody_who_traces_gets_an_id_of_its_own(visitor: Visitor) -> None:

@@ -139,6 +139,13 @@ def test_traceparent__that_is_none_is_replaced(site, forged):
         assert told.line["trace"]["id"] != "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
+def test_traceparent__names_the_trace_and_never_the_request(site):
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    line = told_of(site, request(b"GET", b"/ok", b"traceparent: 00-%s-00f067aa0ba902b7-01" % trace_id.encode()))
+    assert line["trace"]["id"] == trace_id
+    assert line["http"]["request"]["id"] != trace_id
+
+
 @pytest.mark.parametrize(
     ("method", "logged"),
     [

@@ -44,9 +44,15 @@ def test_identity__of_a_socket_is_taken_where_it_is_trusted(settings):
     assert Rules().identity({"REMOTE_ADDR": "", "HTTP_X_REQUEST_ID": "abc-1"}).request_id == "abc-1"
 
 
-def test_identity__a_trace_outweighs_the_id(rules):
+def test_identity__has_the_id_of_the_proxy_and_the_trace_of_the_client(rules):
     identity = rules.identity({**PROXY, "HTTP_X_REQUEST_ID": "abc-1", "HTTP_TRACEPARENT": TRACEPARENT})
-    assert (identity.request_id, identity.trace_id) == (TRACE_ID, TRACE_ID)
+    assert (identity.request_id, identity.trace_id) == ("abc-1", TRACE_ID)
+
+
+def test_identity__of_a_trace_alone_is_not_the_trace(rules):
+    """Whoever can choose a request's id can hide among the lines of another one."""
+    for peer in (PROXY, {"REMOTE_ADDR": "192.0.2.1"}):
+        assert rules.identity({**peer, "HTTP_TRACEPARENT": TRACEPARENT}).request_id != TRACE_ID
 
 
 def test_identity__a_trace_is_taken_from_anybody(rules):
@@ -75,9 +81,11 @@ def span(monkeypatch):
     return context
 
 
-def test_span__gives_its_ids(rules, span):
+def test_span__gives_the_ids_of_trace_and_span_alone(rules, span):
+    """Its trace may be that of a client, whatever header its propagator reads."""
     identity = rules.identity({})
-    assert identity == ("0" * 29 + "abc", "0" * 29 + "abc", "0" * 13 + "def")
+    assert identity[1:] == ("0" * 29 + "abc", "0" * 13 + "def")
+    assert identity.request_id != identity.trace_id
 
 
 def test_span__leaves_the_request_id_of_the_proxy(rules, span):

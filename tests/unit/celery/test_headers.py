@@ -51,18 +51,19 @@ def test_read_identity__makes_a_span_each_time() -> None:
     assert len(spans) == 3
 
 
-def test_read_identity__of_a_trace_alone_takes_it_as_request_id() -> None:
+def test_read_identity__of_a_trace_alone_has_a_request_id_of_its_own() -> None:
     identity = headers.read_identity({"traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01"})
-    assert identity.request_id == TRACE_ID
+    assert identity.trace_id == TRACE_ID != identity.request_id
 
 
 def test_read_identity__of_a_request_id_alone_keeps_it() -> None:
     assert headers.read_identity({"x-request-id": "order-4711"}).request_id == "order-4711"
 
 
-def test_read_identity__of_a_forged_request_id_takes_the_trace() -> None:
-    forged = {"x-request-id": "a\nb", "traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01"}
-    assert headers.read_identity(forged).request_id == TRACE_ID
+def test_read_identity__of_a_forged_request_id_takes_the_trace_alone() -> None:
+    identity = headers.read_identity({"x-request-id": "a\nb", "traceparent": f"00-{TRACE_ID}-00f067aa0ba902b7-01"})
+    assert identity.trace_id == TRACE_ID
+    assert identity.request_id not in ("a\nb", TRACE_ID)
 
 
 def test_read_identity__of_nothing_is_new_each_time() -> None:

@@ -95,3 +95,4 @@ def test_publish__without_a_request_continues_the_current_span(
     task.apply_async((1,))
     (message,) = published(app)
     assert message["traceparent"] == f"00-{span[0]}-{span[1]}-01"
+    assert message["x-request-id"] != span[0]

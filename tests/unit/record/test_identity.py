@@ -111,16 +111,20 @@ def test_parse_traceparent__of_what_looks_like_one_follows_the_specification(hea
 
 
 def test_accept_identity__continues_a_trace():
-    identity = accept_identity(TRACEPARENT, None)
-    assert (identity.trace_id, identity.request_id) == (TRACE_ID, TRACE_ID)
+    assert accept_identity(TRACEPARENT, None).trace_id == TRACE_ID
+
+
+def test_accept_identity__of_a_trace_has_a_request_id_of_its_own():
+    request_ids = {accept_identity(TRACEPARENT, None).request_id for _ in range(2)}
+    assert len(request_ids - {TRACE_ID}) == 2
 
 
 def test_accept_identity__has_a_span_of_its_own():
     assert accept_identity(TRACEPARENT, None).span_id != SPAN_ID
 
 
-def test_accept_identity__prefers_the_trace_to_the_request_id():
-    assert accept_identity(TRACEPARENT, "mine").request_id == TRACE_ID
+def test_accept_identity__takes_a_request_id_beside_a_trace():
+    assert accept_identity(TRACEPARENT, "mine")[:2] == ("mine", TRACE_ID)
 
 
 @pytest.mark.parametrize("request_id", ["a", "A-z_0.9", "x" * 64, "7f3c2d"])
