@@ -4,6 +4,8 @@ from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
 from django.db.models.signals import pre_save
 
+from django_ops.patches import patch
+
 
 class PasswordsConfig(AppConfig):
     """Adds the history's tables, and notices which password a saved user gives up."""
@@ -15,8 +17,11 @@ class PasswordsConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to the user model, its proxies and its children only: other models save at the old speed."""
-        from django_ops.passwords.replaced import before_save
+        from django.contrib.auth.base_user import AbstractBaseUser
 
+        from django_ops.passwords.saving import as_a_whole, before_save
+
+        patch(AbstractBaseUser, "save", as_a_whole)
         user_model = get_user_model()
         for model in apps.get_models():
             if issubclass(model, user_model):

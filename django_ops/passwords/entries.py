@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import is_password_usable
+from django.db.models import F
 from django.utils.crypto import constant_time_compare
 
 from django_ops.passwords import hashing
@@ -41,6 +42,16 @@ def locked_history(user: Any, database: str, now: datetime) -> PasswordHistory:
         PasswordHistory.objects.using(database).get_or_create(user_id=user_key(user), defaults={"changed_at": now})
         histories.update(changed_at=now)
     return histories.get()
+
+
+def lock_user(user: Any, database: str) -> None:
+    """Lock the row with the password of `user` until the transaction ends.
+
+    By an UPDATE that changes nothing, see `locked_history`. Here it is the user's row and not the history's: code that
+    has locked its user before it saves it would wait for us, and we for it.
+    """
+    owner = user._meta.get_field("password").model  # where the column is: the parent, if the user model has one
+    owner._base_manager.using(database).filter(pk=user.pk).update(password=F("password"))
 
 
 def stored_password(user: Any, database: str) -> str | None:

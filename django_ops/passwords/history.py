@@ -19,7 +19,7 @@ from django_ops.passwords.entries import (
     user_key,
 )
 from django_ops.passwords.models import PasswordEntry
-from django_ops.passwords.replaced import take_replaced
+from django_ops.passwords.saving import Draft, take_draft, take_replaced
 from django_ops.passwords.window import Window
 
 
@@ -52,40 +52,37 @@ def record(password: str, user: Any, windows: Collection[Window]) -> None:
         return
     # Only within save() is it sure that the column is the hash of this password: save() still holds both.
     is_saving = getattr(user, "_password", None) == password
-    change = Change(password, user, user.password if is_saving else None, take_replaced(user), windows)
-    entries = entries_of(user, user._state.db)
-    if is_saving and sealed(entries, user.password, hashing.secrets_by_id()):
-        return
-    while not change.written_after(entries):
+    change = Change(user, user.password if is_saving else None, take_replaced(user), windows)
+    draft = take_draft(user) if is_saving else None
+    if draft is None:
         entries = entries_of(user, user._state.db)
+        if is_saving and sealed(entries, user.password, hashing.secrets_by_id()):
+            return
+        draft = Draft.after(entries, password)
+    while not change.is_written(draft):
+        draft = Draft.after(entries_of(user, user._state.db), password)
 
 
-@dataclass(frozen=True, repr=False)  # its text must never show the password
+@dataclass(frozen=True, repr=False)
 class Change:
     """A change of password: `current` and `replaced` are the new and the old value of the password column."""
 
-    password: str
     user: Any
     current: str | None
     replaced: str | None
     windows: Collection[Window]
 
-    def written_after(self, entries: list[PasswordEntry]) -> bool:
-        """Add the password to `entries`; return False, with nothing done, if these are no longer the latest.
-
-        The slow hash is computed before the lock is taken.
-        """
+    def is_written(self, draft: Draft) -> bool:
+        """Add the password; return False, with nothing done, if what the draft was made after has changed."""
         database = self.user._state.db
-        key_id, secret = next(iter(hashing.secrets_by_id().items()))
-        recorded = [entry.encoded for entry in entries if not entry.inherited]
-        encoded = hashing.encode_next(hashing.pepper(self.password, secret), recorded)
+        encoded = draft.encoded
         with transaction.atomic(using=database):
             now = timezone.now()
             history = locked_history(self.user, database, now)
             latest = entries_of(self.user, database)
-            if [entry.pk for entry in latest] != [entry.pk for entry in entries]:
+            if [entry.pk for entry in latest] != draft.earlier:
                 return False
-            added = self._new_entries(latest, encoded, key_id, secret)
+            added = self._new_entries(latest, draft)
             for entry in added:
                 entry.history, entry.created_at = history, now
                 entry.save(using=database)
@@ -97,16 +94,15 @@ class Change:
             PasswordEntry.objects.using(database).filter(history=history).exclude(pk__in=needed).delete()
         return True
 
-    def _new_entries(
-        self, latest: list[PasswordEntry], encoded: str, key_id: str, secret: hashing.Secret
-    ) -> list[PasswordEntry]:
+    def _new_entries(self, latest: list[PasswordEntry], draft: Draft) -> list[PasswordEntry]:
         """Return what to add, oldest first: the replaced password if no entry stands for it, and the new one."""
-        seal = hashing.seal(self.current, secret) if self.current else ""
-        new = PasswordEntry(encoded=encoded, key_id=key_id, seal=seal)
-        if self.replaced is None or sealed(latest, self.replaced, hashing.secrets_by_id()):
+        key_id, secrets = draft.key_id, hashing.secrets_by_id()
+        seal = hashing.seal(self.current, secrets[key_id]) if self.current else ""
+        new = PasswordEntry(encoded=draft.encoded, key_id=key_id, seal=seal)
+        if self.replaced is None or sealed(latest, self.replaced, secrets):
             return [new]
         recipe = hashing.recipe_of(self.replaced)
         if recipe is None:
             return [new]
-        seal = hashing.seal(self.replaced, secret)
+        seal = hashing.seal(self.replaced, secrets[key_id])
         return [PasswordEntry(encoded=recipe.setting, key_id=key_id, seal=seal, inherited=True), new]

@@ -57,8 +57,7 @@ class PasswordHistoryValidator:
         _require_app()
         from django_ops.passwords.history import record
 
-        configured = [v for v in get_default_password_validators() if isinstance(v, PasswordHistoryValidator)]
-        record(password, user, {validator.window for validator in (self, *configured)})
+        record(password, user, {validator.window for validator in (self, *configured_validators())})
 
     def get_error_message(self) -> str:
         """Return why a password is refused: the same words for the current one and for earlier ones."""
@@ -83,6 +82,11 @@ class PasswordHistoryValidator:
             self.max_age_days,
         ) % {"days": self.max_age_days}
         return f"{rule} {exception}"
+
+
+def configured_validators() -> list[PasswordHistoryValidator]:
+    """Return the history validators of AUTH_PASSWORD_VALIDATORS, derived ones included."""
+    return [each for each in get_default_password_validators() if isinstance(each, PasswordHistoryValidator)]
 
 
 def _whole_number(option: str, value: object) -> int:

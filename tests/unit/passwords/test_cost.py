@@ -133,10 +133,11 @@ def test_queries__a_change_does_not_grow_with_the_history(long_history, last):
         change(user, "next")
     statements = [query["sql"].split()[0] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert statements == [
+        "SELECT",  # the entries, for the salt: the slow hash comes before any lock
+        "UPDATE",  # the lock of the user
         "SELECT",  # the password that is about to be replaced
         "UPDATE",  # Django saves the user
-        "SELECT",  # the entries, for the salt
-        "UPDATE",  # the lock
+        "UPDATE",  # the lock of the history
         "SELECT",  # the history
         "SELECT",  # the entries again, under the lock
         "INSERT",

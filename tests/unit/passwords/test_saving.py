@@ -1,10 +1,16 @@
-"""The password that was set without Django's hook, kept when it is replaced."""
+"""What is saved with a new password: all of it or nothing, and the password that Django's hook was not told of."""
 
+import pytest
+from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core import serializers
+from django.db.models.signals import post_save
 
+from django_ops.passwords import saving
+from django_ops.passwords.models import PasswordEntry
 from tests.unit.passwords.conftest import change, entries, refused
+from tests.unit.passwords.hashers import DearerPBKDF2, path
 
 
 def import_password(user, password):
@@ -68,3 +74,32 @@ def test_inherited__user_that_is_created_through_the_hook_has_none(db):
     user.set_password("secret")
     user.save()
     assert [entry.inherited for entry in entries()] == [False]
+
+
+def test_change__that_fails_on_its_way_leaves_nothing(user):
+    def refuse(instance, **kwargs):
+        raise ValueError("not today")
+
+    post_save.connect(refuse, sender=User)
+    try:
+        with pytest.raises(ValueError, match="not today"):
+            change(user, "second")
+    finally:
+        post_save.disconnect(refuse, sender=User)
+    assert refused(User.objects.get(), "first", "second") == ["first"]
+    assert not entries()
+    assert not hasattr(user, saving.DRAFT)
+
+
+def test_upgrade__of_an_entry_that_a_change_has_deleted_meanwhile_lets_the_user_in(user, settings, monkeypatch):
+    change(user, "second")
+    settings.PASSWORD_HASHERS = [path(DearerPBKDF2)]
+    read = saving.entries_of
+
+    def read_too_early(*arguments):
+        found = read(*arguments)
+        PasswordEntry.objects.all().delete()
+        return found
+
+    monkeypatch.setattr(saving, "entries_of", read_too_early)
+    assert authenticate(username="ann", password="second") == user
