@@ -212,6 +212,19 @@ def permissions_of_no_app() -> Iterator[str]:
                 yield f"OPS_GATE_SERVICES[{service.name!r}] has the permission {permission!r}, and no app is {label!r}."
 
 
+@mistake(
+    "W041",
+    "Internal UI that takes names, and keeps none for itself",
+    remedy='Name the UI\'s own accounts in "reserved_names", with their e-mail addresses, such as "admin" and'
+    ' "admin@localhost" of a Grafana as it comes.',
+)
+def names_of_no_account() -> Iterator[str]:
+    """Whoever has the same name in Django would be that account: in Grafana, the administrator of the server."""
+    for service in registered().values():
+        if (service.user_header or service.email_header) and not service.reserved_names:
+            yield f"OPS_GATE_SERVICES[{service.name!r}] tells the UI who somebody is, and has no reserved_names."
+
+
 @mistake("I004", "Websockets that nginx does not carry", remedy='Use OPS_GATE_MODE = "proxy" for this UI.')
 def websockets_in_nginx_mode() -> Iterator[str]:
     """nginx cannot end an open one when its user signs out, so none is opened."""

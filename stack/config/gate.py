@@ -22,6 +22,13 @@ def services(secrets: Path) -> dict[str, dict[str, Any]]:
             "role_header": "X-WEBAUTH-ROLE",
             "roles": [("ops_gate.administer_grafana", "Admin"), ("ops_gate.edit_grafana", "Editor")],
             "default_role": "Viewer",
+            # its administrator of the server, and as it was called before; the e-mail address of either finds it too
+            "reserved_names": (
+                "grafana!administrator",
+                "grafana!administrator@invalid",
+                "grafana",
+                "admin@localhost",
+            ),
             "encoding": "quoted-printable",
             "keep_prefix": False,
             "health_path": "/api/health",

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.one_python
 
 ROOT = Path(__file__).parents[2]
 SOURCE = "provisioning/datasources/prometheus.yml"
+ADMINISTRATOR = "grafana!administrator"
 PASSWORD = "correct horse battery"
 SECRETS = {
     "admin-password": PASSWORD,
@@ -221,12 +222,12 @@ def test_fake__lets_in_nobody_else(ask: Ask, headers: dict[str, str]) -> None:
 
 
 def test_fake__lets_in_the_administrator(ask: Ask) -> None:
-    assert ask("/api/user", Authorization=basic("grafana", PASSWORD))[1]["login"] == "grafana"
+    assert ask("/api/user", Authorization=basic(ADMINISTRATOR, PASSWORD))[1]["login"] == ADMINISTRATOR
 
 
 def test_fake__keeps_the_password_of_the_first_start(place: Place, ask: Ask) -> None:
     _secret("admin-password", "another one entirely")(place)
-    assert ask("/api/user", Authorization=basic("grafana", PASSWORD))[0] == 200
+    assert ask("/api/user", Authorization=basic(ADMINISTRATOR, PASSWORD))[0] == 200
 
 
 def test_fake__believes_the_proxy_where_it_is_enabled(place: Place, request: pytest.FixtureRequest) -> None:
@@ -240,15 +241,26 @@ def test_fake__believes_the_proxy_where_it_is_enabled(place: Place, request: pyt
     assert (status, user["login"], user["orgRole"]) == (200, "ann", "Editor")
 
 
+@pytest.mark.parametrize("named", [ADMINISTRATOR.upper(), f"Ann <{ADMINISTRATOR}@INVALID>"], ids=["login", "email"])
+def test_fake__finds_the_administrator_as_grafana_does(
+    place: Place, request: pytest.FixtureRequest, named: str
+) -> None:
+    """By e-mail address or login, in any case: whoever the proxy names so is the administrator of the server."""
+    place.environment |= {"GF_AUTH_PROXY_WHITELIST": "127.0.0.1"}
+    ask: Ask = request.getfixturevalue("ask")
+    _, user = ask("/api/user", X_WEBAUTH_USER=named, X_WEBAUTH_ROLE="Viewer")
+    assert (user["login"], user["orgRole"], user["isGrafanaAdmin"]) == (ADMINISTRATOR, "Viewer", True)
+
+
 def test_fake__runs_a_query_as_its_data_source(ask: Ask, asked: list[dict[str, Any]]) -> None:
     query = {"refId": "A", "datasource": {"uid": "prometheus"}, "expr": "rate(x[$__rate_interval])", "range": True}
     body = {"queries": [query], "from": "now-5m", "to": "now"}
-    status, answer = ask("/api/ds/query", body, Authorization=basic("grafana", PASSWORD))
+    status, answer = ask("/api/ds/query", body, Authorization=basic(ADMINISTRATOR, PASSWORD))
     assert status == 200
     assert answer["results"]["A"]["frames"][0]["data"]["values"] == [[1_000_000, 1_015_000], [1.0, None]]
     assert (asked[0]["as"], asked[0]["query"]) == (basic("prometheus", "p"), ["rate(x[60s])"])
 
 
 def test_fake__has_the_dashboard(ask: Ask) -> None:
-    answer = ask("/api/dashboards/uid/django-ops-overview", Authorization=basic("grafana", PASSWORD))[1]
+    answer = ask("/api/dashboards/uid/django-ops-overview", Authorization=basic(ADMINISTRATOR, PASSWORD))[1]
     assert (answer["meta"]["folderTitle"], answer["dashboard"]["title"]) == ("django-ops", "django-ops: overview")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import copy
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from jsonschema import Draft202012Validator
+
+from stack.config import gate
 
 pytestmark = pytest.mark.one_python
 
@@ -22,6 +26,8 @@ PROMETHEUS = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml"
 ELASTICSEARCH = yaml.safe_load((GRAFANA / "provisioning/datasources/elasticsearch.yml").read_text(encoding="utf-8"))
 PROVIDERS = yaml.safe_load((GRAFANA / "provisioning/dashboards/django-ops.yml").read_text(encoding="utf-8"))
 BOARD = json.loads((GRAFANA / "dashboards/overview.json").read_text(encoding="utf-8"))
+
+GATE = gate.services(Path("/run/secrets/django"))
 
 FILES = [
     *[("datasources", path) for path in sorted((GRAFANA / "provisioning/datasources").glob("*"))],
@@ -154,3 +160,16 @@ def test_ini__has_secrets_in_files_only() -> None:
     ]
     assert secrets
     assert [value for value in secrets if not value.startswith("$__file{/run/secrets/grafana/")] == []
+
+
+def test_ini__names_an_administrator_that_nobody_can_be() -> None:
+    """Grafana finds it by the name that the gate tells: neither a username of Django's, nor let through by the gate."""
+    security, reserved = _ini()["security"], GATE["grafana"]["reserved_names"]
+    for name in (security["admin_user"], security["admin_email"]):
+        assert not re.fullmatch(UnicodeUsernameValidator.regex, name)
+        assert name in reserved
+
+
+def test_gate__keeps_the_own_names_of_each_ui_that_takes_names() -> None:
+    takes_names = {name for name, entry in GATE.items() if "user_header" in entry or "email_header" in entry}
+    assert takes_names == {name for name, entry in GATE.items() if entry.get("reserved_names")}

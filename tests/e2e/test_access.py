@@ -43,7 +43,7 @@ def page(url: str, right: tuple[str, str] | None, *refused: int) -> Page:
 PROMETHEUS = ("prometheus", "secrets-prometheus/password")
 ALERTMANAGER = ("prometheus", "secrets-alertmanager/password")
 FLOWER = ("admin", "secrets-django/flower-auth")
-GRAFANA = ("grafana", "secrets-grafana/admin-password")
+GRAFANA = ("grafana!administrator", "secrets-grafana/admin-password")
 ELASTIC = ("elastic", "secrets-elasticsearch/elastic-password")
 PAGES = [
     *(

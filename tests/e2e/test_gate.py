@@ -34,13 +34,14 @@ Register = Callable[..., Visitor]
 
 @pytest.fixture
 def register(stack: Stack, visitor: Visitor) -> Register:
-    """Make somebody with permissions of the gate, and sign them in."""
+    """Make somebody with permissions of the gate, under a new name unless one is given, and sign them in."""
 
-    def registered(*permissions: str) -> Visitor:
-        name, password = f"e2e-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
+    def registered(*permissions: str, name: str = "") -> Visitor:
+        name, password = name or f"e2e-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
         # staff, as they sign in to the admin
         code = (
             "from django.contrib.auth.models import Permission, User;"
+            f"User.objects.filter(username={name!r}).delete();"
             f"user = User.objects.create_user({name!r}, password={password!r}, is_staff=True);"
             f"found = Permission.objects.filter(codename__in={permissions!r}, content_type__app_label='ops_gate');"
             f"assert found.count() == {len(permissions)}; user.user_permissions.set(found)"
@@ -169,6 +170,16 @@ def test_grafana__does_not_hear_whom_a_client_claims_to_be(register: Register) -
         claims = {spelling: "grafana", spelling[:-4] + "ROLE": "Admin"}
         told = json.loads(somebody.request("/ops/grafana/api/user", headers=claims).body)
         assert (told["login"][:4], told["orgRole"]) == ("e2e-", "Viewer"), spelling
+
+
+def test_grafana__makes_nobody_its_own_administrator(register: Register) -> None:
+    """Whom Django calls as Grafana calls its own: neither let in, nor is Grafana asked."""
+    names = ("Grafana", "admin@LOCALHOST", "grafana!administrator", "x <grafana!administrator@invalid>")
+    answers = {name: register("view_grafana", name=name).request("/ops/grafana/api/user") for name in names}
+    told = {name: (answer.status, "an account of its own" in answer.body) for name, answer in answers.items()}
+    assert told == dict.fromkeys(names, (403, True))
+    somebody = json.loads(register("view_grafana", "administer_grafana").request("/ops/grafana/api/user").body)
+    assert (somebody["orgRole"], somebody.get("isGrafanaAdmin", False)) == ("Admin", False)
 
 
 def test_grafana__believes_nobody_but_nginx(stack: Stack, probe: Probe) -> None:

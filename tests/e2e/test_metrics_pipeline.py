@@ -179,6 +179,10 @@ def wait_until_empty(what: str, missing: Callable[[], list[Any]]) -> None:
         raise AssertionError(f"{error}; missing: {last}") from None
 
 
+#: Grafana's own, of [security] in grafana/grafana.ini.
+ADMINISTRATOR = "grafana!administrator"
+
+
 class Grafana:
     """Asks Grafana as its administrator."""
 
@@ -189,7 +193,7 @@ class Grafana:
     def ask(self, path: str, **question: Any) -> dict[str, Any]:
         """Return the answer, with its document in place of the body."""
         url = f"http://grafana:3000{path}"
-        answer = self._probe.http(url, user="grafana", password=self._password, **question)
+        answer = self._probe.http(url, user=ADMINISTRATOR, password=self._password, **question)
         assert "status" in answer, answer
         return {**answer, "document": json.loads(answer["body"] or "null")}
 
@@ -200,7 +204,7 @@ class Grafana:
             query = {**target, "intervalMs": 15_000, "maxDataPoints": 60}
             body = {"queries": [query], "from": "now-15m", "to": "now"}
             question = {"kind": "http", "url": "http://grafana:3000/api/ds/query", "method": "POST", "body": body}
-            questions.append({**question, "user": "grafana", "password": self._password})
+            questions.append({**question, "user": ADMINISTRATOR, "password": self._password})
         values = []
         for target, answer in zip(targets, self._probe.ask(*questions), strict=True):
             assert answer.get("status") == 200, (target, answer)

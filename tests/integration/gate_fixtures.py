@@ -25,6 +25,7 @@ SERVICES = {
     },
     "strip": {"keep_prefix": False},
     "closed": {},
+    "kept": {"user_header": "X-Forwarded-User", "reserved_names": ["ANN"]},
     LONG: {"cookies": ["a", "b"]},
 }
 

@@ -141,6 +141,14 @@ def test_identity__nobody_is_told_who_did_not_ask(gate):
     }  # fmt: skip
 
 
+def test_identity__that_is_the_uis_own_is_refused(gate):
+    answer = gate.ask("/ops/kept/", by="ann")
+    assert (answer.status, gate.taken()) == (403, {})
+    assert answer.headers["Content-Type"] == "text/plain"
+    assert b"an account of its own with that name" in answer.body
+    assert gate.ask("/ops/kept/", by="root").status == 200
+
+
 @pytest.mark.parametrize(
     "name", ["X-WEBAUTH-USER", "X_Webauth_User", "Remote-User", "x-webauth-role", "X-Forwarded-User"]
 )

@@ -17,7 +17,17 @@ from django.core.exceptions import DisallowedHost, ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 
 from django_ops.access.gate import people
-from django_ops.access.gate.decision import SAFE_METHODS, Ask, Decision, Person, Reason, decide, own_origins
+from django_ops.access.gate.decision import (
+    REFUSAL,
+    SAFE_METHODS,
+    Ask,
+    Decision,
+    Person,
+    Reason,
+    decide,
+    own_origins,
+    refusal,
+)
 from django_ops.access.gate.registry import Service, services
 from django_ops.access.gate.sign_in import sign_in_url
 from django_ops.conf import Configuration, conf
@@ -40,7 +50,8 @@ def answer(request: HttpRequest) -> HttpResponse:
     if action == SIGN_IN:
         return _sign_in(request, service)
     decision = judge(request, service)
-    return _empty(decision.status, decision.headers)
+    told = {REFUSAL: refusal(decision.reason)} if decision.status == 403 else decision.headers
+    return _empty(decision.status, told)
 
 
 #: The same under ASGI: sessions and users are read where Django's own ORM is.

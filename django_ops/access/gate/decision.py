@@ -9,11 +9,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from django_ops.access.gate.names import is_reserved
+
 if TYPE_CHECKING:
     from django_ops.access.gate.registry import Service
 
 #: What our answers call the three facts about a person, and what opens the UI itself where it has a password.
 USER, EMAIL, ROLE, AUTHORIZATION = "X-Ops-User", "X-Ops-Email", "X-Ops-Role", "X-Ops-Authorization"
+#: And the sentence for a person who is refused.
+REFUSAL = "X-Ops-Refusal"
 
 #: Methods that change nothing, by RFC 9110, 9.2.1, but for TRACE, which shows a page its own cookies. Methods are
 #: case-sensitive: `get` is another one, which nobody knows.
@@ -35,6 +39,7 @@ class Reason(StrEnum):
     FOREIGN_ORIGIN = "foreign-origin"  # another site's page asks for a change or a websocket
     NO_ORIGIN = "no-origin"  # nothing says which page asks for a change or a websocket
     NO_WEBSOCKETS = "no-websockets"  # the service has none
+    RESERVED_NAME = "reserved-name"  # the user's name or address is that of an account of the UI itself
     UNUSABLE_IDENTITY = "unusable-identity"  # the user has no name that can be told to the UI
     UNTRUSTED_PEER = "untrusted-peer"  # whoever asks us is not in OPS_TRUSTED_PROXIES
     UNAVAILABLE = "unavailable"  # sessions or users cannot be read
@@ -96,16 +101,38 @@ def decide(service: Service, person: Person | None, ask: Ask) -> Decision:
     return Decision(204, Reason.ALLOWED, headers)
 
 
+#: What a person can do about it is said to them; of all else, that access is denied.
+_SENTENCES = {
+    Reason.NO_PERMISSION: "You may not open this. Ask an administrator for its permission.",
+    Reason.RESERVED_NAME: (
+        "You may not open this under your username or e-mail address, as the application behind this page has an"
+        " account of its own with that name. Ask an administrator for another one."
+    ),
+}
+
+
+def refusal(reason: Reason) -> str:
+    """Return the sentence that tells a person why they are refused: printable ASCII, without quotes."""
+    return _SENTENCES.get(reason, f"Access denied: {reason.value}.")
+
+
 def _refusal(service: Service, person: Person, ask: Ask) -> Reason | None:
     if not person.may_open:
         return Reason.NO_PERMISSION
     if not ask.host_is_known:
         return Reason.FOREIGN_HOST
+    if _is_reserved(service, person):
+        return Reason.RESERVED_NAME
     if ask.is_websocket and not service.websocket:
         return Reason.NO_WEBSOCKETS
     if ask.is_websocket or ask.method not in SAFE_METHODS:
         return _foreignness(ask)
     return None
+
+
+def _is_reserved(service: Service, person: Person) -> bool:
+    told = (service.user_header and person.username, service.email_header and person.email)
+    return any(is_reserved(value, service.reserved_names) for value in told)
 
 
 def _foreignness(ask: Ask) -> Reason | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from django_ops.access.gate.auth import SIGN_IN
+from django_ops.access.gate.decision import REFUSAL
 from django_ops.access.gate.nginx_headers import (
     ASKED_WITH,
     FOR_THIS_HOP,
@@ -87,6 +88,9 @@ def server_part(services: Mapping[str, Service], auth_path: str, around: Surroun
         "# Django does not answer: nginx has made 500 of it.",
         *_block("location @ops_gate_away", ["return 503;"]),
     ]
+    if services:
+        lines.append("# Refused: with Django's sentence that says why.")
+        lines += _block("location @ops_gate_refused", ["default_type text/plain;", "return 403 $ops_gate_refusal;"])
     for service in services.values():
         lines += ["", f"# {service.name} {'-' * (110 - len(service.name))}"]
         lines += _question(service, auth_path, around)
@@ -204,7 +208,9 @@ def _door(service: Service, every: Iterable[Service], auth_path: str, around: Su
             "absolute_redirect off;",  # nginx would put its own port into it
             f"auth_request {auth_path}{service.name}/;",
             *(f"auth_request_set {ours} {theirs};" for ours, theirs in _answers(service)),
+            f"auth_request_set $ops_gate_refusal $upstream_http_{REFUSAL.lower().replace('-', '_')};",
             f"error_page 401 = {_named(service)};",
+            "error_page 403 @ops_gate_refused;",
             "error_page 500 = @ops_gate_away;",
             f"client_max_body_size {service.max_body_bytes};",
             *_request_headers(service, every, around),

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from django_ops.access.gate import proxy_client
-from django_ops.access.gate.decision import SAFE_METHODS
+from django_ops.access.gate.decision import SAFE_METHODS, refusal
 from django_ops.access.gate.paths import way_back
 from django_ops.access.gate.proxy_body import SCOPE_KEY, Body, BodyTooLargeError, ClientLeftError, Upload
 from django_ops.access.gate.proxy_carrier import AccessEndedError, Carrier
@@ -51,7 +51,7 @@ async def proxy(request: HttpRequest, name: str, path: str = "") -> HttpResponse
     if entry.decision.status == 401:
         return _to_sign_in(request, service)
     if not entry.decision.is_allowed:
-        return _plain(403, "You may not open this.")
+        return _plain(403, refusal(entry.decision.reason))
     try:
         target = upstream_target(service, raw_path_of(request), raw_query_of(request))
     except UnsafePathError as error:

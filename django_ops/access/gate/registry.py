@@ -44,6 +44,8 @@ class Service:
     roles: tuple[tuple[str, str], ...] = ()
     #: The role of those with none of these permissions; "": no role is sent.
     default_role: str = ""
+    #: Names of the UI's own accounts, usernames and e-mail addresses: whoever has one may not open it.
+    reserved_names: tuple[str, ...] = ()
     #: A file with `user:password`, if the UI has one password for all: the gate sends it as HTTP Basic; "": none.
     credentials_file: str = ""
     #: Names of the cookies that the UI may set and read: all others are kept from it, both ways.
@@ -159,6 +161,7 @@ def _service(name: str, entry: Mapping[str, Any], prefix: str) -> Service:
             "roles": tuple((permission, role) for permission, role in values["roles"]),
             "credentials_file": str(values["credentials_file"]),
             "cookies": tuple(values["cookies"]),
+            "reserved_names": tuple(values["reserved_names"]),
             "timeout_seconds": float(values["timeout_seconds"]),
         }
     )

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django_ops.access.gate.names import fold
+
 ENCODINGS = ("percent", "quoted-printable")
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\]")
@@ -89,6 +91,11 @@ def _cookies(value: Any) -> str | None:
     return None if is_right else "a list of names of cookies"
 
 
+def _names(value: Any) -> str | None:
+    is_right = isinstance(value, (list, tuple)) and all(isinstance(name, str) and fold(name) for name in value)
+    return None if is_right else "a list of usernames and e-mail addresses"
+
+
 def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or False"
 
@@ -119,6 +126,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "roles": _roles,
     "default_role": _role,
     "credentials_file": lambda value: None if isinstance(value, (str, Path)) else "a path",
+    "reserved_names": _names,
     "cookies": _cookies,
     "websocket": _boolean,
     "keep_prefix": _boolean,

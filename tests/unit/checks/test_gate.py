@@ -237,6 +237,18 @@ def test_permission__of_an_app(found):
         assert found("W026") == []
 
 
+@pytest.mark.parametrize("header", ["user_header", "email_header"])
+def test_names__are_told_and_none_is_kept(found, header):
+    with gate(OPS_GATE_SERVICES=service(**{header: "X-Who"})):
+        assert found("W041") == ["OPS_GATE_SERVICES['flower'] tells the UI who somebody is, and has no reserved_names."]
+
+
+@pytest.mark.parametrize("entry", [{}, {"user_header": "X-Who", "reserved_names": ["admin"]}])
+def test_names__are_kept_or_not_told(found, entry):
+    with gate(OPS_GATE_SERVICES=service(**entry)):
+        assert found("W041") == []
+
+
 def test_websockets__in_nginx_mode(found):
     with gate(OPS_GATE_SERVICES=service(websocket=True)):
         assert found("I004") == ["OPS_GATE_SERVICES['flower'] has websocket, and OPS_GATE_MODE is \"nginx\"."]

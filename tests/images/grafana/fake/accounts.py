@@ -1,4 +1,8 @@
-"""Who may come in: the administrator by password or session, and whom the proxy names if that is enabled."""
+"""Who may come in: the administrator by password or session, and whom the proxy names if that is enabled.
+
+Whoever the proxy names is looked up as Grafana does it: by e-mail address, then by login, without regard to case. Thus
+the administrator's own account is found too.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import quopri
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address, ip_network
@@ -19,6 +24,8 @@ from fake.configuration import Settings
 
 COOKIE = "grafana_session"
 _DEFAULT_HEADER = "X-WEBAUTH-USER"
+#: What a first start before these were kept had.
+_EARLIER = {"login": "grafana", "email": "admin@localhost"}
 _ROLES = frozenset({"Viewer", "Editor", "Admin"})
 
 
@@ -28,6 +35,7 @@ class User:
 
     login: str
     role: str
+    is_server_administrator: bool = False
 
 
 class Accounts:
@@ -35,8 +43,7 @@ class Accounts:
 
     def __init__(self, settings: Settings, data: Path) -> None:
         """Raise RefusedError for a missing or a well-known password, and where `data` cannot be written."""
-        self._login = settings.text("security", "admin_user") or "admin"
-        self._salt, self._hash = _stored(settings.text("security", "admin_password"), data / "fake-users.json")
+        self._login, self._email, self._salt, self._hash = _stored(settings, data / "fake-users.json")
         self._sessions: set[str] = set()
         self._form = not settings.flag("auth", "disable_login_form")
         self._proxy = settings.flag("auth.proxy", "enabled")
@@ -57,7 +64,7 @@ class Accounts:
         if scheme.lower() == "basic":
             return self._by_password(credentials)
         if self._session(headers) in self._sessions:
-            return User(self._login, "Admin")
+            return self._administrator("Admin")
         return None
 
     def log_in(self, login: str, password: str) -> str | None:
@@ -74,14 +81,22 @@ class Accounts:
         role = headers.get(self._extra.get("Role", ""), "Viewer")
         if self._encoded:
             login = quopri.decodestring(login.encode("latin-1")).decode("utf-8", "replace")
-        return User(login, role if role in _ROLES else "Viewer")
+        role = role if role in _ROLES else "Viewer"
+        # a username that is an address, alone or within <>, counts as one
+        names = {login.lower(), parseaddr(login)[1].lower(), headers.get(self._extra.get("Email", ""), "").lower()}
+        if names & {self._login.lower(), self._email.lower()}:
+            return self._administrator(role)
+        return User(login, role)
+
+    def _administrator(self, role: str) -> User:
+        return User(self._login, role, is_server_administrator=True)
 
     def _by_password(self, credentials: str) -> User | None:
         try:
             login, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
         except ValueError:
             return None
-        return User(self._login, "Admin") if self._is_right(login, password) else None
+        return self._administrator("Admin") if self._is_right(login, password) else None
 
     def _is_right(self, login: str, password: str) -> bool:
         return compare_digest(login.encode(), self._login.encode()) and compare_digest(
@@ -96,8 +111,9 @@ class Accounts:
         return morsel.value if morsel else ""
 
 
-def _stored(password: str, path: Path) -> tuple[bytes, bytes]:
-    """Return salt and hash: those of the first start, as Grafana keeps the first password in its database."""
+def _stored(settings: Settings, path: Path) -> tuple[str, str, bytes, bytes]:
+    """Return login, address, salt and hash: those of the first start, as Grafana keeps them in its database."""
+    password = settings.text("security", "admin_password")
     if not password:
         raise RefusedError("GF_SECURITY_ADMIN_PASSWORD__FILE must name a file with the administrator's password")
     if password == "admin":
@@ -105,9 +121,15 @@ def _stored(password: str, path: Path) -> tuple[bytes, bytes]:
     try:
         if not path.exists():
             salt = secrets.token_bytes(16)
-            path.write_text(json.dumps({"salt": salt.hex(), "hash": _hashed(password, salt).hex()}), encoding="utf-8")
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return bytes.fromhex(stored["salt"]), bytes.fromhex(stored["hash"])
+            first = {
+                "login": settings.text("security", "admin_user") or "admin",
+                "email": settings.text("security", "admin_email") or "admin@localhost",
+                "salt": salt.hex(),
+                "hash": _hashed(password, salt).hex(),
+            }
+            path.write_text(json.dumps(first), encoding="utf-8")
+        stored = _EARLIER | json.loads(path.read_text(encoding="utf-8"))
+        return stored["login"], stored["email"], bytes.fromhex(stored["salt"]), bytes.fromhex(stored["hash"])
     except (OSError, ValueError, KeyError) as error:
         raise RefusedError(f"{path} cannot be used: {error}") from error
 

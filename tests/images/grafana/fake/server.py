@@ -92,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/":
             self._send(200, b"<title>Grafana (fake)</title>", "text/html")
         elif path == "/api/user":
-            self._json(200, {"login": user.login, "orgRole": user.role, "isGrafanaAdmin": user.role == "Admin"})
+            self._json(200, {"login": user.login, "orgRole": user.role, "isGrafanaAdmin": user.is_server_administrator})
         elif path == "/api/datasources":
             self._json(200, [_described(source) for source in provisioned.sources.values()])
         elif path == "/api/search":

@@ -1,14 +1,16 @@
 """Who may pass: by what they may do, and by whose page asks."""
 
 import quopri
+import re
 from dataclasses import replace
+from email.utils import parseaddr
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_ops.access.gate.decision import Ask, Person, Reason, decide, encode, origin_of, own_origins
+from django_ops.access.gate.decision import Ask, Person, Reason, decide, encode, origin_of, own_origins, refusal
 from django_ops.access.gate.registry import parse
 from tests.each import each
 
@@ -57,6 +59,43 @@ def test_no_permission__is_403():
     """ACCEPT 1: signed in without it 403."""
     decision = decide(FLOWER, replace(ANN, may_open=False), GET)
     assert (decision.status, decision.reason) == (403, Reason.NO_PERMISSION)
+
+
+RESERVING = replace(GRAFANA, reserved_names=("admin", "grafana!administrator", "Admin@localhost"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["admin", "ADMIN", "\uff41dmin", "ádmin", "ad\u200bmin", " admin\t", "Grafana!Administrator", "admin@LOCALHOST",
+     "x <admin@localhost>", '"admin"@localhost', "admin @ localhost", "admin@localhost (x)", "a\\dmin"],
+)  # fmt: skip
+@pytest.mark.parametrize("fact", ["username", "email"])
+def test_reserved_name__is_403(name, fact):
+    """Whoever is told to the UI by a name of its own would be its own account."""
+    person = replace(ANN, **{fact: name})
+    assert decide(RESERVING, person, GET).reason is Reason.RESERVED_NAME
+    assert decide(replace(RESERVING, user_header="", email_header=""), person, GET).status == 204
+
+
+@pytest.mark.parametrize("name", ["administrator", "ann", "admin.ann", "=61dmin", "adm%69n", "admin@localhos"])
+def test_reserved_name__is_none_of_others(name):
+    decision = decide(RESERVING, replace(ANN, username=name), GET)
+    assert decision.status == 204
+    assert unquote(decision.headers["X-Ops-User"]) == name
+
+
+@given(st.text())
+def test_reserved_name__however_it_is_written_is_none_for_the_ui(name):
+    """What passes is not the reserved name for a UI that ignores case, or reads an address out of it."""
+    if decide(RESERVING, replace(ANN, username=name or "x"), GET).status == 204:
+        assert {name.lower(), name.casefold(), parseaddr(name.lower())[1]}.isdisjoint(
+            {"admin", "grafana!administrator", "admin@localhost"}
+        )
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_refusal__is_a_sentence_for_a_header(reason):
+    assert re.fullmatch(r"[A-Z][ !#-~]+[.]", refusal(reason))
 
 
 def test_host__that_is_not_ours():
