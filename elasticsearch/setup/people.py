@@ -1,15 +1,22 @@
-"""Roles and users: who may do what, with passwords from the secrets' files."""
+"""Roles, and the users that Elasticsearch keeps itself.
+
+All others are in the node's own files, `users` and `users_roles`, which the service secrets writes: the API lets every
+user that it has made change their own password, and so whoever shares an account would lock all others out.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from client import Server, SetupError
 
 Say = Callable[[str], None]
+
+KIBANA = "kibana_system"
+#: Users that an earlier set-up has made by the API.
+FORMER = ("filebeat_writer", "grafana_reader", "operator")
 
 
 def password(secrets: Path, name: str) -> str:
@@ -33,25 +40,14 @@ def ensure_roles(server: Server, here: Path, say: Say) -> None:
             say(f"role {name} made")
 
 
-def ensure_users(server: Server, here: Path, secrets: Path, say: Say) -> None:
-    """Bring each user to what users.json and its secret say; what is right already is left alone."""
-    users = json.loads((here / "users.json").read_text(encoding="utf-8"))
-    passwords = {name: password(secrets, user["secret"]) for name, user in users.items()}
-    for name, user in users.items():
-        if _is_right(server.as_user(name, passwords[name]), user):
-            continue
-        if user.get("built_in"):
-            server.must("POST", f"/_security/user/{name}/_password", {"password": passwords[name]})
-            say(f"password of {name} set")
-        else:
-            told = {"password": passwords[name], "roles": user["roles"], "full_name": user["full_name"]}
-            created = server.must("PUT", f"/_security/user/{name}", told)["created"]
-            say(f"user {name} {'made' if created else 'changed'}")
-
-
-def _is_right(server: Server, user: dict[str, Any]) -> bool:
-    """Say whether the password is taken, and the roles are those."""
-    answer = server.ask("GET", "/_security/_authenticate")
-    if answer.status != 200:
-        return False
-    return bool(user.get("built_in")) or sorted(answer.body["roles"]) == sorted(user["roles"])
+def ensure_users(server: Server, secrets: Path, say: Say) -> None:
+    """Give Kibana's own user its password, and remove those users that the node knows by its file now."""
+    wanted = password(secrets, "kibana-password")
+    if server.as_user(KIBANA, wanted).ask("GET", "/_security/_authenticate").status != 200:
+        server.must("POST", f"/_security/user/{KIBANA}/_password", {"password": wanted})
+        say(f"password of {KIBANA} set")
+    for name in FORMER:
+        path = f"/_security/user/{name}"
+        if server.ask("GET", path).status == 200:
+            server.must("DELETE", path)
+            say(f"user {name} removed: it is in the node's own file")

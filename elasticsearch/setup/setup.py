@@ -50,7 +50,7 @@ def set_up_elasticsearch() -> None:
 
     server.wait("/_cluster/health?wait_for_status=yellow&timeout=5s", ready, DEADLINE_SECONDS)
     people.ensure_roles(server, HERE, say)
-    people.ensure_users(server, HERE, SECRETS, say)
+    people.ensure_users(server, SECRETS, say)
     templates.ensure(server, HERE.parent, RETENTION, say)
     say("all is as it should be")
 
@@ -58,7 +58,7 @@ def set_up_elasticsearch() -> None:
 def set_up_kibana(wait: bool) -> None:
     """Load Kibana's saved objects; without `wait` only if it is up. Raises SetupError."""
     path = HERE.parents[1] / "kibana" / "saved-objects.ndjson"
-    kibana = Server(KIBANA_URL, "operator", people.password(SECRETS, "kibana-admin-password"))
+    kibana = Server(KIBANA_URL, "elastic", people.password(SECRETS, "elastic-password"))  # people may only read
     if wait:
         kibana.wait("/api/status", lambda answer: answer.status == 200, DEADLINE_SECONDS)
     elif not saved_objects.is_up(kibana):

@@ -33,7 +33,7 @@ def services(secrets: Path) -> dict[str, dict[str, Any]]:
             "keep_prefix": False,
             "health_path": "/api/health",
         },
-        # everybody is its user `operator`, who may read the logs and nothing else
+        # everybody is its user `operator`, who may read the logs and nothing else, not even change its own password
         "kibana": {
             "upstream": "http://kibana:5601",
             "credentials_file": secrets / "kibana-auth",

@@ -210,14 +210,53 @@ def test_shipper__cannot_overwrite(stack: Stack, probe: Probe, scribe: Scribe) -
     assert not probe.search({"query": {"ids": {"values": [scribe.name]}}})["hits"]["hits"]
 
 
-@pytest.mark.parametrize(("user", "secret"), [
-    ("grafana_reader", "secrets-elasticsearch-setup/grafana-password"),
-    ("operator", "secrets-elasticsearch-setup/kibana-admin-password"),
-])  # fmt: skip
-def test_reader__may_read_and_not_write(stack: Stack, probe: Probe, user: str, secret: str) -> None:
-    assert ask(probe, user, secret, "POST", f"/{STREAM}/_search", {"size": 0})["status"] == 200
-    assert ask(probe, user, secret, "POST", f"/{STREAM}/_create/{user}", LINE)["status"] == 403
-    assert ask(probe, user, secret, "DELETE", f"/{STREAM}/_doc/x")["status"] == 403
+#: Accounts that several share, with the file that has their password.
+SHARED = {
+    "filebeat_writer": "secrets-filebeat/password",
+    "grafana_reader": "secrets-grafana/elasticsearch-password",
+    "operator": "secrets-django/kibana-auth",
+}
+OVER_ITSELF = {
+    "its password": ("POST", "/_security/user/_password", {"password": "of-somebody-hostile"}),
+    "a key": ("POST", "/_security/api_key", {"name": "kept"}),
+    "its keys": ("DELETE", "/_security/api_key", {"owner": True}),
+    "its role": ("PUT", "/_security/role/logs_reader", {"cluster": ["all"]}),
+    "other users": ("PUT", "/_security/user/another", {"password": "of-somebody-hostile", "roles": ["superuser"]}),
+}
+BEYOND_READING = {
+    "append": ("POST", f"/{STREAM}/_create/x", LINE),
+    "delete": ("DELETE", f"/{STREAM}/_doc/x", None),
+    "a new index": ("POST", f"/{STREAM}/_rollover", {}),
+    "what Kibana keeps": ("GET", "/.kibana/_search", None),
+    "who has which password": ("GET", "/.security-7/_search", None),
+    "settings": ("GET", "/_cluster/settings", None),
+}
+
+
+def as_shared(probe: Probe, user: str, questions: dict[str, tuple[str, str, Any]]) -> dict[str, Any]:
+    """Return what each question of a shared account is answered: a status, or an error."""
+    password = probe.secret(SHARED[user]).removeprefix(f"{user}:")
+    asked = [
+        {"kind": "http", "method": method, "url": f"{ELASTICSEARCH}{path}", "body": body, "user": user}
+        for method, path, body in questions.values()
+    ]
+    answers = probe.ask(*({**question, "password": password} for question in asked))
+    return {what: answer.get("status", answer) for what, answer in zip(questions, answers, strict=True)}
+
+
+@pytest.mark.parametrize("user", SHARED)
+def test_shared_account__has_no_rights_over_itself(stack: Stack, probe: Probe, user: str) -> None:
+    """Else whoever has it locks all others out: so could whoever read logs in Kibana, by its console."""
+    own = {"its own password": ("POST", f"/_security/user/{user}/_password", {"password": "of-somebody-hostile"})}
+    assert {what: it for what, it in as_shared(probe, user, OVER_ITSELF | own).items() if it != 403} == {}
+    assert as_shared(probe, user, {"sign in": ("GET", "/_security/_authenticate", None)}) == {"sign in": 200}
+
+
+@pytest.mark.parametrize("user", ["grafana_reader", "operator"])
+def test_reader__may_read_and_nothing_else(stack: Stack, probe: Probe, user: str) -> None:
+    beyond = {what: BEYOND_READING[what] for what in BEYOND_READING if (user, what) != ("grafana_reader", "settings")}
+    assert as_shared(probe, user, {"read": ("POST", f"/{STREAM}/_search", {"size": 0})}) == {"read": 200}
+    assert {what: it for what, it in as_shared(probe, user, beyond).items() if it != 403} == {}
 
 
 def test_set_up__changes_nothing_that_is_right(stack: Stack, probe: Probe) -> None:
@@ -234,7 +273,7 @@ def test_set_up__changes_nothing_that_is_right(stack: Stack, probe: Probe) -> No
 
 def test_set_up__gives_kibana_its_data_view(stack: Stack, probe: Probe) -> None:
     stack.compose("run", "--rm", "-T", "--no-deps", "elasticsearch-setup", "kibana")
-    password = probe.secret("secrets-elasticsearch-setup/kibana-admin-password")
+    password = probe.secret("secrets-django/kibana-auth").removeprefix("operator:")
     url = "http://kibana:5601/api/saved_objects/_find?type=index-pattern"
     found = json.loads(probe.http(url, user="operator", password=password)["body"])["saved_objects"]
     assert "logs-django.ops-*" in {each["attributes"]["title"] for each in found}

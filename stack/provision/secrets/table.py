@@ -103,6 +103,14 @@ xpack.reporting.encryptionKey: "<kibana_reporting>"
 xpack.security.encryptionKey: "<kibana_security>"
 """
 
+#: The node's own users, with roles by elasticsearch/users_roles: unlike those that its API makes, they cannot change
+#: their own passwords.
+_ELASTICSEARCH_USERS = """\
+filebeat_writer:<elastic_filebeat:bcrypt>
+grafana_reader:<elastic_grafana:bcrypt>
+operator:<elastic_person:bcrypt>
+"""
+
 FILES = (
     File("django", "secret-key", "<secret_key>\n"),
     File("django", "secret-key-fallbacks", "<old_secret_keys>"),
@@ -120,11 +128,9 @@ FILES = (
     File("redis", "users.acl", _REDIS_USERS),
     File("memcached", "auth", "app:<memcached>\n"),
     File("elasticsearch", "elastic-password", "<elastic>\n"),
+    File("elasticsearch", "users", _ELASTICSEARCH_USERS),
     File("elasticsearch-setup", "elastic-password", "<elastic>\n"),
-    File("elasticsearch-setup", "filebeat-password", "<elastic_filebeat>\n"),
     File("elasticsearch-setup", "kibana-password", "<elastic_kibana>\n"),
-    File("elasticsearch-setup", "grafana-password", "<elastic_grafana>\n"),
-    File("elasticsearch-setup", "kibana-admin-password", "<elastic_person>\n"),
     File("filebeat", "password", "<elastic_filebeat>\n"),
     File("filebeat", "output.yml", 'output.elasticsearch.password: "<elastic_filebeat>"\n'),
     File("kibana", "saved-objects-key", "<kibana_saved_objects>\n"),
