@@ -215,8 +215,8 @@ class Configuration:
     OPS_GATE_CACHE_SECONDS = Setting(
         seconds,
         5.0,
-        "For how long it is remembered what a user may open. A lost permission counts after so long at the latest, and"
-        " an open websocket ends after so long when its user signed out, was deactivated or lost the permission.",
+        "For how long it is remembered what a user may open, where no shared cache tells of a change. After so long at"
+        " the latest, an open websocket ends when its user signed out, was deactivated or lost the permission.",
     )
 
     def __iter__(self) -> Iterator[Setting[Any]]:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.integration.gates import NAME, Gate
+from tests.integration.gates import NAME, Gate, site
 from tests.integration.services import HOST, held_port, wait_until
 
 OWN = f"http://{NAME}"
@@ -201,6 +201,17 @@ def test_revocation__a_lost_permission_counts_within_the_stated_time(gate):
     wait_until(lambda: gate.ask("/ops/strip/", by="ann").status == 403, "the permission is lost", 5)
     shell(gate, "User.objects.get(username='ann').user_permissions.add(Permission.objects.get(codename='view_strip'))")
     wait_until(lambda: gate.ask("/ops/strip/", by="ann").status == 200, "the permission is back")
+
+
+def test_revocation__of_another_process_counts_at_once():
+    """However long rights are remembered: for a changed password, and for a permission that is lost."""
+    with site({"flower": {}, "strip": {}}, TEST_CACHE_SECONDS="3600") as made, made.nginx() as gate:
+        assert [gate.ask(f"/ops/{name}/", by="ann").status for name in ("flower", "strip")] == [200, 200]
+        code = "user = User.objects.get(username='ann'); user.{}"
+        shell(gate, code.format("user_permissions.remove(Permission.objects.get(codename='view_strip'))"))
+        assert [gate.ask(f"/ops/{name}/", by="ann").status for name in ("flower", "strip")] == [200, 403]
+        shell(gate, code.format("set_password('another'); user.save()"))
+        assert gate.ask("/ops/flower/", by="ann").status == 401
 
 
 # what is told of it -------------------------------------------------------------------------------------------------

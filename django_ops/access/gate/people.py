@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import close_old_connections
 from django.utils.crypto import constant_time_compare
 
+from django_ops.access.gate import changes
 from django_ops.access.gate.decision import Person
 from django_ops.access.gate.registry import Service
 from django_ops.conf import conf
@@ -35,12 +36,13 @@ class Claim(NamedTuple):
 
 
 class Memory:
-    """What users may open, for OPS_GATE_CACHE_SECONDS, in this process."""
+    """What users may open, for OPS_GATE_CACHE_SECONDS or until a change is told, in this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[tuple[Claim, Service], tuple[float, Person | None]] = {}
         self._generation = 0
+        self._change: object = None
 
     def __len__(self) -> int:
         return len(self._known)
@@ -50,6 +52,12 @@ class Memory:
         with self._lock:
             self._generation += 1
             self._known.clear()
+
+    def follow(self, change: object) -> None:
+        """Forget everything unless `change`, what stands for the latest one, is the one of before."""
+        if change != self._change:
+            self.clear()
+            self._change = change
 
     def find(self, claim: Claim, service: Service, *, afresh: bool = False) -> Person | None:
         """Return what is remembered, or look it up; with `afresh`, look it up in any case.
@@ -84,6 +92,8 @@ def find(cookies: Mapping[str, str], service: Service, *, afresh: bool = False) 
     session_key = cookies.get(settings.SESSION_COOKIE_NAME)
     if not session_key:
         return None
+    if not afresh:
+        memory.follow(changes.latest())
     claim = claim_of(_store(settings.SESSION_ENGINE)(session_key))
     return None if claim is None else memory.find(claim, service, afresh=afresh)
 

@@ -1,4 +1,7 @@
-"""What makes this process forget at once what users may open; other processes forget after OPS_GATE_CACHE_SECONDS."""
+"""What makes each process forget at once what users may open: this one by itself, others as they share the cache.
+
+Those that share none, and what is changed without a signal (`QuerySet.update`), count after OPS_GATE_CACHE_SECONDS.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.signals import user_logged_out
+from django.db import transaction
 from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, post_save
 
+from django_ops.access.gate import changes
 from django_ops.access.gate.people import memory
 
 _ID = "django_ops.access.gate.signals"
@@ -31,16 +35,17 @@ def connect() -> None:
         m2m_changed.connect(_on_change, sender=through, dispatch_uid=_ID)
         post_save.connect(_on_change, sender=through, dispatch_uid=_ID)
         post_delete.connect(_on_change, sender=through, dispatch_uid=_ID)
-    user_logged_out.connect(_on_change, dispatch_uid=_ID)
 
 
 _GIVEN = ("groups", "user_permissions")
 
 
-def _on_save(update_fields: Any = None, **kwargs: Any) -> None:
+def _on_save(using: str, update_fields: Any = None, **kwargs: Any) -> None:
     if update_fields is None or set(update_fields) != {"last_login"}:  # each sign-in saves that
-        memory.clear()
+        _on_change(using)
 
 
-def _on_change(**kwargs: Any) -> None:
+def _on_change(using: str, **kwargs: Any) -> None:
     memory.clear()
+    # whoever looks before that finds, and remembers, what was
+    transaction.on_commit(changes.tell, using=using, robust=True)

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import override_settings
 
-from django_ops.access.gate import people
+from django_ops.access.gate import changes, people
 from django_ops.access.gate.people import find, memory
 from django_ops.access.gate.registry import parse
 from tests.unit.access.gate.signed_in import CACHED, ENTRY, FLOWER, permission, session_of
@@ -132,14 +132,36 @@ def test_change__is_noticed(ann, change):
     assert len(memory) == 0
 
 
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_change__is_told_to_other_processes(ann, change, django_capture_on_commit_callbacks):
+    """When it is committed: whoever looks before that finds what was."""
+    before = changes.latest()
+    with django_capture_on_commit_callbacks(execute=True):
+        change(ann)
+        assert changes.latest() == before
+    assert changes.latest() != before
+
+
+@CACHED
+def test_change__of_another_process_counts_at_once(ann, clock):
+    cookies = session_of(ann)
+    assert find(cookies, FLOWER) is not None
+    User.objects.update(password="another")  # without a signal
+    assert find(cookies, FLOWER) is not None
+    changes.tell()
+    assert find(cookies, FLOWER) is None
+
+
+@CACHED
+def test_change__nothing_remembered_counts_without_the_cache(ann, monkeypatch):
+    cookies = session_of(ann)
+    find(cookies, FLOWER)
+    monkeypatch.setattr(changes, "cache", None)
+    User.objects.update(password="another")
+    assert find(cookies, FLOWER) is None
+
+
 def test_change__signing_in_is_none(ann):
     find(session_of(ann), FLOWER)
     ann.save(update_fields=["last_login"])
     assert len(memory) == 1
-
-
-def test_change__signing_out_is_one(ann, client):
-    find(session_of(ann), FLOWER)
-    client.force_login(ann)
-    client.logout()
-    assert len(memory) == 0
