@@ -33,6 +33,9 @@ endif
 # the reference project's settings need a secret key even to look at its models, and checks of Django 6 a database that opens
 MANAGE := DJANGO_SECRET_KEY=not-used-to-serve DATABASE_URL=sqlite:///:memory: .venv/bin/python manage.py
 
+# the time in what is built, so that the same commit gives the same bytes
+COMMITTED_AT = SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
+
 # Where ARGS select tests, one of the two runs may have none of them: pytest's exit status 5.
 OR_NONE = $(if $(ARGS),|| [ $$? -eq 5 ])
 
@@ -45,7 +48,7 @@ endif
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run password demo-traffic test test-matrix test-uwsgi coverage images e2e secrets-rotate lint format bench wheel requirements clean
+.PHONY: help run password demo-traffic test test-matrix test-uwsgi coverage images e2e secrets-rotate lint format bench wheel sbom audit digests requirements clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -108,13 +111,24 @@ bench: ## Measure against the peers; makes an environment of its own (about ten 
 	"$$(requirements/find-python)" -m benchmarks $(ARGS)
 
 wheel: .venv/.test ## Build the wheel into dist/, the same bytes from the same commit
-	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv/bin/python -m build --wheel --no-isolation
+	$(COMMITTED_AT) .venv/bin/python -m build --wheel --no-isolation
+
+sbom: wheel ## List the parts of the wheel and of each image that is here, as CycloneDX, into dist/sbom/
+	$(COMMITTED_AT) .venv/bin/python -m supply sbom
+
+audit: .venv/.audit ## Ask the index for known holes in all that is pinned
+	.venv/bin/python -m supply audit $(ARGS)
+
+digests: ## Pull the images of others and write their digests into compose.digests.yml
+	@python=$$(requirements/find-python) && "$$python" -m supply digests
 
 requirements: .venv/.pin ## Choose the newest versions that fit pyproject.toml and pin them by hash
 	$(PIN) pyproject.toml --group stack -o requirements/run.txt
 	$(PIN) --group services -c requirements/run.txt -o requirements/services.txt
 	$(PIN) pyproject.toml --group test -c requirements/run.txt -c requirements/services.txt -o requirements/test.txt
 	$(PIN) pyproject.toml --group test --group lint -c requirements/test.txt -o requirements/lint.txt
+	$(PIN) pyproject.toml --all-extras -c requirements/test.txt -o requirements/wheel.txt
+	$(PIN) --group audit -c requirements/lint.txt -o requirements/audit.txt
 	$(PIN) pyproject.toml --group image -c requirements/test.txt -o requirements/stack.txt
 	$(PIN) --group dev -c requirements/stack.txt -o requirements/dev.txt
 	$(PIN) --group uwsgi -o requirements/uwsgi.txt

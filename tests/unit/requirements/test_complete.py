@@ -17,6 +17,8 @@ GROUPS = {
     "services": (["services"], False),
     "test": (["test"], True),
     "lint": (["test", "lint"], True),
+    "audit": (["audit"], False),
+    "wheel": ([], True),
     "stack": (["image"], True),
     "dev": (["dev"], False),
     "pin": (["build", "pin"], False),
@@ -36,7 +38,9 @@ def group(name: str) -> Iterator[str]:
 
 def wanted_by(name: str) -> list[str]:
     groups, with_package = GROUPS[name]
-    own = PROJECT["project"]["dependencies"] if with_package else []
+    own = list(PROJECT["project"]["dependencies"]) if with_package else []
+    if name == "wheel":
+        own += [entry for extra in PROJECT["project"]["optional-dependencies"].values() for entry in extra]
     return [*own, *(entry for each in groups for entry in group(each))]
 
 
