@@ -93,13 +93,17 @@ else
 	@told=$$(docker compose run --rm -T secrets rotate "$(NAME)") && echo "$$told" && $${told##*: }
 endif
 
-lint: .venv/.lint ## Check style, types, layers, generated docs, migrations and shell scripts
+lint: .venv/.lint ## Check style, types, layers, generated docs, migrations, workflows and shell scripts
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python docs/generate.py --check
 	$(MANAGE) makemigrations --check --dry-run
+	.venv/bin/zizmor --offline --quiet --strict-collection .
+	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/check-jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.renovate .github/renovate.json
 	@command -v shellcheck >/dev/null || { echo "what is left to check are shell scripts: apt-get install shellcheck" >&2; exit 1; }
 	git ls-files -z | xargs -0 grep -lIE '^#!.*[/ ](ba)?sh$$' | xargs -r shellcheck
 
