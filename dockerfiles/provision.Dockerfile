@@ -1,6 +1,6 @@
 # What runs once before the stores and beside them: their secrets, and Elasticsearch's set-up.
 #
-#   docker build -f dockerfiles/provision.Dockerfile -t django-ops/provision:1 .
+#   docker build -f dockerfiles/provision.Dockerfile -t django-ops/provision:2 .
 #
 # An image of its own, with no version of the site in its name: Compose replaces whoever depends on a container that is
 # replaced, so with the application's image each change of code would restart PostgreSQL and everything else.

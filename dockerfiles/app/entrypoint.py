@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from stack.provision.abandoned_logs import remove_abandoned
+
 HERE = Path(__file__).resolve().parent
 
 #: The exit status of a configuration that cannot work (EX_CONFIG of sysexits.h).
@@ -26,8 +28,10 @@ def main(arguments: list[str]) -> NoReturn:
         sys.exit(os.EX_USAGE)
     part, *rest = arguments
     # containers that share a volume need a directory each: no file may have two writers
-    if directory := os.environ.get("DJANGO_LOG_DIR"):
+    directory = os.environ.get("DJANGO_LOG_DIR", "")
+    if "{hostname}" in directory:
         os.environ["DJANGO_LOG_DIR"] = directory.replace("{hostname}", socket.gethostname())
+        remove_abandoned(Path(directory).parent)  # only a new container can have left another's behind
     command = [sys.executable, *PARTS[part](rest)]
     sys.stdout.flush()
     os.execv(command[0], command)  # noqa: S606 - no shell, and what is passed on came from whoever starts the container

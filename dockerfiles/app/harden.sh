@@ -8,5 +8,6 @@ find / -xdev -type d -path '*/python3*' \( -name pip -o -name 'pip-*-info' -o -n
 find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 echo 'site:x:10001:10001:the site:/tmp:/usr/sbin/nologin' >>/etc/passwd
 echo 'site:x:10001:' >>/etc/group
-# what a new volume takes its owner from
-install -d -o 10001 -g 10001 -m 0750 /var/log/django /var/lib/flower /srv/media
+# what a new volume takes its owner from; the worker is in the group, and may write media as well
+install -d -o 10001 -g 10001 -m 0750 /var/log/django /var/lib/flower
+install -d -o 10001 -g 10001 -m 2770 /srv/media

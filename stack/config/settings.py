@@ -124,7 +124,6 @@ CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_TASK_SEND_SENT_EVENT = True
 CELERY_BEAT_SCHEDULE = {
     "report": {"task": "stack.inventory.tasks.recompute_report", "schedule": 3600},
-    "abandoned logs": {"task": "stack.inventory.tasks.remove_abandoned_logs", "schedule": 86_400},
 }
 
 OPS_SERVICE_NAME = environment.text("OPS_SERVICE_NAME", "inventory")

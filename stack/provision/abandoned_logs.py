@@ -1,4 +1,7 @@
-"""Removes the log directories of containers that are gone: a new container has a new name, and a new directory."""
+"""Removes the log directories of containers that are gone: a new container has a new name, and a new directory.
+
+Each container does so at its start, in its own service's volume: no other service may write there.
+"""
 
 from __future__ import annotations
 

@@ -27,13 +27,13 @@ CONNECT_TIMEOUT_SECONDS = 5
 
 
 def main() -> None:
-    """Rotate the password in the file that the command line names. Exits with a message and 1 where it cannot."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m stack.provision.database_password PASSWORD_FILE")
-    path = Path(sys.argv[1])
+    """Rotate the password in the files that the command line names. Exits with a message and 1 where it cannot."""
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m stack.provision.database_password PASSWORD_FILE [ITS_COPY ...]")
+    path, *copies = map(Path, sys.argv[1:])
     try:
         with files.locked(path.parent):
-            rotate(path)
+            rotate(path, *copies)
     except SecretsError as error:
         sys.exit(f"database-password: {error}")
     except OSError as error:
@@ -43,16 +43,18 @@ def main() -> None:
     print("database-password rotated; new connections use it")
 
 
-def rotate(path: Path) -> None:
-    """Replace the password in the database and then in the file. Raises SecretsError, OSError or psycopg.Error."""
+def rotate(path: Path, *copies: Path) -> None:
+    """Replace the password in the database and then in the files. Raises SecretsError, OSError or psycopg.Error.
+
+    `path` comes first: from it, the next `up` mends a copy that an interruption left behind.
+    """
     current = _password(path)
     if current is None:
         raise SecretsError(f"{path} is missing or broken: docker compose run --rm secrets")
-    following = path.with_name(path.name + NEXT_SUFFIX)
-    coming = _password(following)
-    if coming is None:
-        coming = generate("key")
-        files.write(following, template.fill(FILE.template, {"database": coming}, None), _own_group(path))
+    following = _next(path)
+    coming = _password(following) or generate("key")
+    for each in (path, *copies):
+        files.write(_next(each), template.fill(FILE.template, {"database": coming}, None), _own_group(each))
     if (connection := _connection(current)) is not None:
         with connection:
             _alter(connection, coming)
@@ -60,7 +62,12 @@ def rotate(path: Path) -> None:
         connection.close()
     else:
         raise SecretsError(f"neither the password in {path} nor the one in {following.name} opens the database")
-    following.rename(path)  # at once: whoever connects in between is refused
+    for each in (path, *copies):  # at once: whoever connects in between is refused
+        _next(each).rename(each)
+
+
+def _next(path: Path) -> Path:
+    return path.with_name(path.name + NEXT_SUFFIX)
 
 
 def _password(path: Path) -> str | None:

@@ -28,7 +28,7 @@ def lines_below(container: str, folder: str, *tests: str) -> list[dict[str, Any]
 
 
 def in_files(probe: Probe, directory: str) -> list[dict[str, Any]]:
-    """Return the lines of the stack's own files in a volume: `app-logs`, `nginx-logs`. Raises ValueError."""
+    """Return the lines of the stack's own files in a volume: `app-logs` (web's), `nginx-logs`. Raises ValueError."""
     return lines_below(probe.name, f"/volumes/{directory}", "!", "-path", f"/volumes/{directory}/scribe-*")
 
 

@@ -121,8 +121,8 @@ def test_secret__that_is_wrong_stops_the_application_in_one_line(site: Site, kep
     said = site.said("web", "^web does not start: ")
     assert "DJANGO_SECRET_KEY_FILE names /run/secrets/django/secret-key, which is empty" in said
     assert state_of(site.stack.container("web")) != "healthy"
-    worker = ("run", "--rm", "-T", "--no-deps", "-e", "DJANGO_SECRET_KEY=x", "worker")
-    ended = site.stack.compose(*worker, check=False)
+    another = ("run", "--rm", "-T", "--no-deps", "-e", "DJANGO_SECRET_KEY=x", "web")
+    ended = site.stack.compose(*another, check=False)
     assert ended.returncode == 78
     assert "CELERY_BROKER_URL_FILE names /run/secrets/django/redis-url, which cannot be read" in ended.stderr
 

@@ -171,7 +171,7 @@ def has_written_all(probe: Probe) -> bool:
 
 def test_task__that_was_accepted_survives_a_kill_of_the_broker(stack: Stack, probe: Probe, admin: Visitor) -> None:
     def done(ids: list[str]) -> list[str]:
-        lines = [line for line in in_files(probe, "app-logs") if field(line, "event.dataset") == "django.task"]
+        lines = [line for line in in_files(probe, "worker-logs") if field(line, "event.dataset") == "django.task"]
         return [field(line, "http.request.id") for line in lines if field(line, "http.request.id") in ids]
 
     worker, redis = stack.id("worker"), stack.container("redis")

@@ -117,7 +117,7 @@ def test_containers_logs__have_none(stack: Stack, known: dict[str, str]) -> None
 
 def log_files(probe: Probe) -> str:
     """Return all that is in the files of logs."""
-    script = "cd /volumes && find app-logs nginx-logs -type f -exec cat {} +"
+    script = "cd /volumes && find *-logs -type f -exec cat {} +"
     return docker("exec", probe.name, "sh", "-c", script, timeout=60)
 
 

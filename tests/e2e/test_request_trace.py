@@ -33,7 +33,7 @@ COUNTERS = [
 
 Line = dict[str, Any]
 #: Where a request and its task are told: directory and dataset.
-PLACES = (("nginx-logs", "nginx.access"), ("app-logs", "django.request"), ("app-logs", "django.task"))
+PLACES = (("nginx-logs", "nginx.access"), ("app-logs", "django.request"), ("worker-logs", "django.task"))
 
 
 class Trace:
@@ -94,7 +94,7 @@ def test_request__has_one_line_in_each_place(trace: Trace, probe: Probe) -> None
 
 
 def test_task__logs_under_the_id_as_well(trace: Trace, probe: Probe) -> None:
-    messages = [field(line, "message") for line in trace.lines(probe, "app-logs", "django.log")]
+    messages = [field(line, "message") for line in trace.lines(probe, "worker-logs", "django.log")]
     assert "Inventory report computed" in messages
 
 
@@ -139,7 +139,7 @@ def test_request__is_counted_in_prometheus(
     before = exposed(probe, url, re.compile(series))
     traces = [Trace(admin) for _ in range(3)]
     assert [sent.answer.status for sent in traces] == [302] * 3
-    wait_for("the tasks", lambda: all(sent.lines(probe, "app-logs", "django.task") for sent in traces), 30)
+    wait_for("the tasks", lambda: all(sent.lines(probe, "worker-logs", "django.task") for sent in traces), 30)
 
     def count() -> float:
         return sum(float(found["value"][1]) for found in probe.prometheus(query))

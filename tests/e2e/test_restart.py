@@ -96,7 +96,7 @@ def reports(probe: Probe) -> set[str]:
 
 def task_lines(probe: Probe, request_id: str) -> list[dict]:
     """Return the lines of the tasks that a request sent."""
-    found = [line for line in in_files(probe, "app-logs") if field(line, "event.dataset") == "django.task"]
+    found = [line for line in in_files(probe, "worker-logs") if field(line, "event.dataset") == "django.task"]
     return [line for line in found if request_id in (field(line, "http.request.id"), field(line, "trace.id"))]
 
 

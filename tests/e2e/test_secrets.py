@@ -59,6 +59,29 @@ def test_volumes__have_the_files_and_the_user_of_the_page(probe: Probe) -> None:
     assert found == expected
 
 
+#: Whose data was whose, before each service had a user of its own: by volume, the service and its former user.
+FORMER = {
+    "redis-data": ("redis", "999:1000"),
+    "flower-data": ("flower", "10001:10001"),
+    "alertmanager-data": ("alertmanager", "65534:65534"),
+    "filebeat-data": ("filebeat", "1000:10001"),
+    "kibana-data": ("kibana", "1000:0"),
+}
+
+
+def test_upgrade__gives_data_to_the_new_users_and_keeps_it(stack: Stack, probe: Probe) -> None:
+    probe.redis("SET kept yes")
+    services = [service for service, _ in FORMER.values() if service in stack.services]
+    stack.compose("stop", *services, timeout=120)
+    for volume, (_, user) in FORMER.items():
+        in_volume(stack, f"chown -R {user} .", volume)
+    stack.up()
+    assert "\r\nyes\r\n" in probe.redis("GET kept")
+    for volume, (_, user) in FORMER.items():
+        left = docker("exec", probe.name, "find", f"/volumes/{volume}", "-user", user.partition(":")[0])
+        assert left == "", volume
+
+
 def test_page__tells_of_all_volumes(probe: Probe) -> None:
     assert {name for name in probe.stack.volumes() if name.startswith("secrets-")} == TABLE.keys()
 
@@ -87,7 +110,7 @@ def test_secret__is_in_no_log(stack: Stack, probe: Probe, values: set[str]) -> N
         for container in containers:
             log = run("docker", "logs", container["Id"])
             assert shown(log.stdout + log.stderr, values) == [], service
-    files = "cat /volumes/app-logs/*/*.jsonl /volumes/nginx-logs/*.jsonl"
+    files = "cat /volumes/*-logs/*/*.jsonl /volumes/nginx-logs/*.jsonl"
     written = docker("exec", probe.name, "sh", "-c", files)
     assert '"/admin/login/"' in written
     assert shown(written, values) == []
@@ -142,10 +165,10 @@ def test_django_key__that_is_forgotten_ends_sessions(stack: Stack, probe: Probe,
     assert len(commands) == 2
 
 
-def in_volume(stack: Stack, script: str) -> None:
-    """Run a shell script in the volume of the application's secrets, as root."""
+def in_volume(stack: Stack, script: str, volume: str = "secrets-django") -> None:
+    """Run a shell script in a volume, as root."""
     image = stack.config["services"]["web"]["image"]
-    mount = f"{stack.project}_secrets-django:/volume"
+    mount = f"{stack.project}_{volume}:/volume"
     options = ("--rm", "--network=none", "--user=0:0", "--workdir=/volume", "-v", mount, "--entrypoint=sh")
     docker("run", *options, image, "-c", script)
 
@@ -166,6 +189,7 @@ def test_database_password__is_rotated_under_load(
     report.setdefault("figures", []).append(f"database password rotated under load: {summary(load.answers)}")
     new = probe.read("secrets-django/pgpass")
     assert (opens(probe, old), opens(probe, new), new == old) == (False, True, False)
+    assert {probe.read(f"secrets-{group}/pgpass") for group in ("worker", "migrate")} == {new}
     assert load.failures == []
     assert shown(told.stdout + told.stderr, set(SECRET.findall(old + new))) == []
     stack.up()
@@ -189,7 +213,8 @@ def test_database_password__is_completed_after_an_interruption(stack: Stack, pro
     make(stack, "database-password")
     assert probe.read("secrets-django/pgpass") == following
     assert opens(probe, following)
-    assert "secrets-django/pgpass-next" not in probe.secret_files()
+    assert not [path for path in probe.secret_files() if path.endswith("-next")]
+    assert {probe.read(f"secrets-{group}/pgpass") for group in ("worker", "migrate")} == {following}
     stack.up()
     assert Visitor(stack.port).request("/servers.json").status == 200
 

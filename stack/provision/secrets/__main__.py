@@ -6,12 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from stack.provision.secrets import files, rotation
+from stack.provision.secrets import files, rotation, volumes
 from stack.provision.secrets.errors import SecretsError
 from stack.provision.secrets.store import Store
 from stack.provision.secrets.table import GIVEN
 
 ROOT = Path("/secrets")
+VOLUMES_ROOT = Path("/volumes")
 #: The group whose directory is locked by whoever changes a secret; `database_password` does so as well.
 LOCKED = "django"
 
@@ -31,8 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="secrets", description=__doc__)
     parser.add_argument("--root", type=Path, default=ROOT, help="the directory of the groups")
+    parser.add_argument("--volumes", type=Path, default=VOLUMES_ROOT, help="the directory of the volumes of data")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("ensure", help="generate what is missing; change nothing else")
+    commands.add_parser("ensure", help="generate what is missing, give each volume to its user; change nothing else")
     rotate = commands.add_parser("rotate", help="replace a secret that may change while the stack runs")
     rotate.add_argument("name", metavar="NAME", help=", ".join([*rotation.ROTATED, rotation.DATABASE_PASSWORD]))
     commands.add_parser("forget-old-keys", help="let no former key of Django's be valid any more")
@@ -50,10 +52,9 @@ def _run(options: argparse.Namespace) -> str:
         return _restart(f"{options.name} rotated", rotation.rotate(store, options.name))
     if options.command == "forget-old-keys":
         return _restart("former keys forgotten", rotation.forget_old_keys(store))
-    changed = store.write()
-    if not changed:
-        return f"all {len(store.contents)} secrets are there"
-    return "\n".join(f"{file.path} written" for file in changed)
+    changed = [f"{file.path} written" for file in store.write()]
+    changed += [f"{name} given to its user" for name in volumes.give(options.volumes)]
+    return "\n".join(changed) or f"all {len(store.contents)} secrets are there"
 
 
 def _restart(done: str, services: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Group(NamedTuple):
-    """The services of one user that share a volume; its directory belongs to them alone."""
+    """The user and the group of the one service that reads a volume; its directory belongs to them alone."""
 
     uid: int
     gid: int
@@ -39,29 +39,57 @@ class File(NamedTuple):
         return f"{self.group}/{self.name}"
 
 
-SITE = ("web", "worker", "beat", "flower")
+SITE = ("web", "worker")
 
+#: By volume. No two services have a user in common: the kernel shows a process, and lets it be changed, by user.
 GROUPS = {
-    "django": Group(10001, 10001),
+    "django": Group(10001, 10001),  # web
+    "worker": Group(10002, 10001),
+    "beat": Group(10003, 10001),
+    "flower": Group(10004, 10001),
+    "migrate": Group(10005, 10001),
     "postgres": Group(999, 999),
-    "redis": Group(999, 1000),
+    "redis": Group(10010, 10010),
     "memcached": Group(11211, 11211),
-    "tls": Group(101, 101),
+    "tls": Group(101, 101),  # nginx
     "elasticsearch": Group(1000, 0),
-    "elasticsearch-setup": Group(10001, 10001),
-    "filebeat": Group(1000, 10001),
-    "kibana": Group(1000, 0),
+    "elasticsearch-setup": Group(10006, 10006),
+    "filebeat": Group(10017, 10001),
+    "kibana": Group(10016, 0),
     "prometheus": Group(65534, 65534),
-    "alertmanager": Group(65534, 65534),
+    "alertmanager": Group(10011, 10011),
     "grafana": Group(472, 0),
-    "exporters": Group(65534, 65534),
+    "exporters": Group(10012, 10012),  # postgres-exporter
     "redis-exporter": Group(59000, 59000),
-    "celery-exporter": Group(65534, 65534),
+    "celery-exporter": Group(10014, 10014),
+}
+
+
+class Volume(NamedTuple):
+    """A volume that its one writer cannot own by itself: it is empty at first, or was another user's before."""
+
+    owner: Group
+    mode: int = 0o700
+
+
+VOLUMES = {
+    # Filebeat is in the group, and reads them
+    "worker-logs": Volume(GROUPS["worker"], 0o750),
+    "beat-logs": Volume(GROUPS["beat"], 0o750),
+    "flower-logs": Volume(GROUPS["flower"], 0o750),
+    "migrate-logs": Volume(GROUPS["migrate"], 0o750),
+    "flower-data": Volume(GROUPS["flower"]),
+    "redis-data": Volume(GROUPS["redis"]),
+    "alertmanager-data": Volume(GROUPS["alertmanager"]),
+    "kibana-data": Volume(GROUPS["kibana"]),
+    "filebeat-data": Volume(GROUPS["filebeat"]),
 }
 
 VALUES = {
     "secret_key": Value(restart=SITE),
     "old_secret_keys": Value("old"),
+    "beat_secret_key": Value(),  # neither signs anything that others read
+    "flower_secret_key": Value(),
     "database": Value(),
     "database_superuser": Value(),
     "database_exporter": Value(),
@@ -111,7 +139,7 @@ grafana_reader:<elastic_grafana:bcrypt>
 operator:<elastic_person:bcrypt>
 """
 
-FILES = (
+_FILES = (
     File("django", "secret-key", "<secret_key>\n"),
     File("django", "secret-key-fallbacks", "<old_secret_keys>"),
     File("django", "pgpass", "postgres:5432:*:app:<database>\n"),
@@ -161,6 +189,23 @@ FILES = (
         '{"redis://redis:6379": "<redis_exporter>", "redis://exporter@redis:6379": "<redis_exporter>"}\n',
     ),
     File("celery-exporter", "broker-url", "redis://celery-exporter:<redis_celery_exporter>@redis:6379/0\n"),
+    File("beat", "secret-key", "<beat_secret_key>\n"),
+    File("flower", "secret-key", "<flower_secret_key>\n"),
+)
+
+
+def _copied(group: str, names: str = "") -> tuple[File, ...]:
+    """Return web's files as another group's: those that are named, or all."""
+    ours = (file for file in _FILES if file.group == "django")
+    return tuple(File(group, file.name, file.template) for file in ours if not names or file.name in names.split())
+
+
+FILES = (
+    *_FILES,
+    *_copied("worker", "secret-key secret-key-fallbacks pgpass redis-url cache-url memcached-auth metrics-token"),
+    *_copied("beat", "redis-url"),
+    *_copied("flower", "redis-url flower-auth"),
+    *_copied("migrate"),
 )
 
 #: What people give: the name for the command line, the file, and what it must look like.

@@ -81,6 +81,11 @@ def _is_data(mount: Any) -> bool:
     return not mount.startswith((".", "/")) and not mount.endswith(":ro")
 
 
+def _uncovered(raw: Raw) -> None:
+    service = raw["services"]["node-exporter"]
+    service["volumes"] = [mount for mount in service["volumes"] if mount["target"] != "/host/proc"]
+
+
 def _network(name: str, **options: Any) -> Change:
     def change(raw: Raw) -> None:
         raw["networks"][name] = options
@@ -116,7 +121,12 @@ def _top(key: str, value: Any) -> Change:
 
 #: Rule -> what was done -> the change.
 MUTATIONS: dict[str, dict[str, Change]] = {
-    "H1": {"root": _set(user="0:0"), "name": _set(user="memcache"), "none": _remove("user")},
+    "H1": {
+        "root": _set(user="0:0"),
+        "name": _set(user="memcache"),
+        "none": _remove("user"),
+        "shared": _set(user="999:11211"),
+    },
     "H2": {"keep": _set(cap_drop=["NET_RAW"]), "add": _set(cap_add=["SYS_ADMIN"])},
     "H3": {"allowed": _set(security_opt=[])},
     "H4": {"seccomp": _extend("security_opt", "seccomp:unconfined")},
@@ -143,6 +153,7 @@ MUTATIONS: dict[str, dict[str, Change]] = {
         "etc": _extend("volumes", "/etc:/host/etc:ro"),
         "root": _extend("volumes", {"type": "bind", "source": "/", "target": "/host", "read_only": True}),
         "shared": _extend("volumes", "./prometheus:/shared:ro,rshared"),
+        "uncovered": _uncovered,
     },
     "H15": {
         "variable": _environment(VICTIM, API_TOKEN="b7c1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
 from tests.contract.containers.finding import Complaints, Project
 
@@ -12,11 +13,21 @@ _NAMESPACES = ("network_mode", "pid", "ipc", "uts", "userns_mode", "cgroup")
 
 
 def h1_user(project: Project) -> Complaints:
-    """A numeric user who is not root, and a numeric group."""
+    """A numeric user who is not root, and a numeric group; and no other service's user, whatever the group.
+
+    Who has the user of a process may see its environment, its files and its memory, wherever the kernel shows them.
+    """
+    services: dict[str, list[str]] = defaultdict(list)
     for name, service in project.services:
         user = str(service.get("user", ""))
-        if not _USER.match(user):
+        if _USER.match(user):
+            services[user.partition(":")[0]].append(name)
+        else:
             yield name, f"user {user}" if user else "no user"
+    for uid, names in services.items():
+        if len(names) > 1:
+            for name in names:
+                yield name, f"shares the user {uid}"
 
 
 def h2_capabilities(project: Project) -> Complaints:

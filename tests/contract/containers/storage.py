@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from tests.contract.containers.compose import bytes_of
@@ -10,6 +11,8 @@ from tests.contract.containers.finding import Complaints, Project
 
 #: Directories of the host that no container has a reason to see.
 SENSITIVE = {"/", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/run", "/sys", "/usr", "/var"}
+#: What shows, or reaches, the host's processes and devices: even who may see its root does not see these.
+COVERED = ("proc", "sys", "dev", "run")
 
 
 def h6_read_only(project: Project) -> Complaints:
@@ -20,8 +23,12 @@ def h6_read_only(project: Project) -> Complaints:
 
 
 def h7_writable(project: Project) -> Complaints:
-    """What can be written has a bound and one owner: sized tmpfs, read-only binds, volumes of one user each."""
-    writers: dict[str, dict[str, str]] = defaultdict(dict)
+    """What can be written has a bound and one owner: sized tmpfs, read-only binds, volumes of one service each.
+
+    Who gives a volume to its owner has ended before that one starts, which waits for it: this is no second writer.
+    """
+    services = dict(project.services)
+    writers: dict[str, set[str]] = defaultdict(set)
     for name, service in project.services:
         for option in service.get("tmpfs") or []:
             if "size=" not in option:
@@ -36,11 +43,18 @@ def h7_writable(project: Project) -> Complaints:
                 if "source" not in volume:
                     yield name, f"volume {target} has no name"
                 else:
-                    writers[volume["source"]][name] = str(service.get("user", "")).partition(":")[0]
-    for volume_name, users in writers.items():
-        if len(set(users.values())) > 1:
-            for name in users:
-                yield name, f"volume {volume_name} is written by several users"
+                    writers[volume["source"]].add(name)
+    for volume_name, names in writers.items():
+        owners = {name for name in names if not _all_wait(services, names - {name}, name)}
+        if len(owners) > 1:
+            for name in owners:
+                yield name, f"volume {volume_name} is written by several services"
+
+
+def _all_wait(services: Mapping[str, dict[str, Any]], names: set[str], name: str) -> bool:
+    """Tell whether there are such services, and each starts only when the service `name` has ended well."""
+    conditions = [(services[other].get("depends_on") or {}).get(name) or {} for other in names]
+    return bool(conditions) and all(each.get("condition") == "service_completed_successfully" for each in conditions)
 
 
 def h13_docker_socket(project: Project) -> Complaints:
@@ -58,6 +72,9 @@ def h14_host_directories(project: Project) -> Complaints:
             source = volume["source"].rstrip("/") or "/"
             if source in SENSITIVE and source != "/var/run":
                 yield name, f"bind {source}"
+            if source == "/":
+                covers = {mount["target"] for mount in service["volumes"] if mount["type"] == "tmpfs"}
+                yield from ((name, f"sees /{part}") for part in COVERED if f"{volume['target']}/{part}" not in covers)
             propagation = (volume.get("bind") or {}).get("propagation", "")
             if propagation in {"shared", "rshared"}:
                 yield name, f"propagation {propagation}"

@@ -44,7 +44,7 @@ NGINX = {
 
 
 def h15_secrets(project: Project) -> Complaints:
-    """Secrets are files in volumes that only one user's services read, and read only."""
+    """Secrets are files in volumes that only one service reads, and reads only."""
     for name, service in project.services:
         for variable, value in (service.get("environment") or {}).items():
             if value and (_SECRET_NAME.search(variable) or _SECRET_URL.search(value)):
@@ -59,18 +59,18 @@ def h15_secrets(project: Project) -> Complaints:
 
 
 def _secret_volumes(project: Project) -> Complaints:
-    readers: dict[str, dict[str, str]] = defaultdict(dict)
+    readers: dict[str, list[str]] = defaultdict(list)
     for name, service in project.services:
         for volume in service.get("volumes") or []:
             if not volume["target"].startswith(SECRETS_DIRECTORY) or volume["type"] != "volume":
                 continue
             if not volume.get("read_only"):
                 yield name, f"can change {volume['target']}"
-            readers[volume["source"]][name] = str(service.get("user", ""))
-    for volume_name, users in readers.items():
-        if len(set(users.values())) > 1:
-            for name in users:
-                yield name, f"shares {volume_name} with another user"
+            readers[volume["source"]].append(name)
+    for volume_name, names in readers.items():
+        if len(names) > 1:
+            for name in names:
+                yield name, f"shares {volume_name}"
 
 
 def _arguments(service: dict[str, Any]) -> Iterator[str]:

@@ -37,7 +37,7 @@ LOGGING = {"driver", "options"}
 MOUNT = {
     "bind": {"type", "source", "target", "read_only", "bind"},
     "volume": {"type", "source", "target", "read_only", "volume"},
-    "tmpfs": {"type", "target", "tmpfs"},
+    "tmpfs": {"type", "target", "read_only", "tmpfs"},
 }
 NETWORK = set("driver driver_opts ipam external internal attachable labels name".split())
 VOLUME = set("driver driver_opts external labels name".split())

@@ -99,7 +99,7 @@ def test_flower__keeps_a_bounded_history_in_a_volume_of_its_own(ours: Project) -
     folder = str(PurePosixPath(flower["environment"]["FLOWER_DB"]).parent)
     (volume,) = (mount["source"] for mount in flower["volumes"] if mount["target"] == folder)
     users = {name for name, it in services.items() for mount in it["volumes"] if mount.get("source") == volume}
-    assert users == {"flower"}
+    assert users == {"flower", "secrets"}  # which gives it to Flower
 
 
 def test_profiles__of_a_service_include_those_of_what_it_waits_for(ours: Project) -> None:

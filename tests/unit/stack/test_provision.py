@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from stack.provision import abandoned_logs, health, heartbeat, migrate
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -186,6 +191,15 @@ def test_abandoned_logs__the_old_directory_goes(logs):
 def test_abandoned_logs__one_fresh_file_keeps_it(logs):
     (logs / "web-old" / "django.1.jsonl").touch()
     assert abandoned_logs.remove_abandoned(logs) == []
+
+
+def test_abandoned_logs__go_when_a_container_starts(logs):
+    """Its arguments are wrong, so it ends then."""
+    command = [sys.executable, str(ROOT / "dockerfiles/app/entrypoint.py"), "manage"]
+    environ = {"DJANGO_LOG_DIR": f"{logs}/web-{{hostname}}", "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(command, cwd=logs, env=environ, capture_output=True, text=True, timeout=60)
+    assert "manage.py" in ended.stderr
+    assert [path.name for path in logs.iterdir()] == ["web-new"]
 
 
 def test_abandoned_logs__nowhere_is_no_failure(tmp_path, caplog):

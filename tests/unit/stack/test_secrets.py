@@ -33,7 +33,8 @@ def test_ensure__two_first_starts_have_nothing_in_common(written, tmp_path_facto
         (other / name).mkdir()
     Store(other, OURS).write()
     same = {path for path, content in contents(written).items() if contents(other)[path] == content}
-    assert same == {"django/secret-key-fallbacks", "alertmanager/smtp-password"}  # nobody has given any
+    given = {"secret-key-fallbacks", "smtp-password"}  # nobody has given any
+    assert {path.partition("/")[2] for path in same} == given
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -84,6 +85,26 @@ def test_redis_users__have_hashes_only(written):
 def test_web_file__has_the_hash_of_the_password(written, group):
     hashed = re.search(r"\$2b\$[^']+", (written / group / "web.yml").read_text())[0]
     assert bcrypt.checkpw((written / group / "password").read_bytes().strip(), hashed.encode())
+
+
+def test_site_s_key__is_not_beat_s_or_flower_s(written):
+    keys = {group: (written / group / "secret-key").read_text() for group in ("django", "worker", "beat", "flower")}
+    assert keys["django"] == keys["worker"]
+    assert len(set(keys.values())) == 3
+
+
+NEW_GROUPS = ("worker", "beat", "flower", "migrate")
+
+
+def test_upgrade__from_one_volume_for_the_site_keeps_every_value(written):
+    """These volumes are new and empty then."""
+    before = contents(written)
+    for path in [path for group in NEW_GROUPS for path in (written / group).iterdir()]:
+        path.unlink()
+    Store(written, OURS).write()
+    own = {"beat/secret-key", "flower/secret-key"}
+    after = contents(written)
+    assert {path for path in before if after[path] != before[path]} == own
 
 
 def test_missing__a_copy_is_made_again(written):
@@ -178,6 +199,7 @@ def test_write__an_interruption_is_tidied_up(written):
 def run(monkeypatch):
     """Run the command as we are."""
     monkeypatch.setattr(command, "Store", lambda root: Store(root, OURS))
+    monkeypatch.setattr(command.volumes, "give", lambda root: ["redis-data"])
     return lambda root, *arguments: command.main(["--root", str(root), *arguments])
 
 
@@ -191,7 +213,8 @@ def test_command__prints_no_secret(run, root, capsys, arguments):
 
 def test_command__names_what_it_wrote(run, root, capsys):
     run(root, "ensure")
-    assert "django/secret-key written" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()
+    assert {"django/secret-key written", "redis-data given to its user"} <= set(said)
 
 
 def test_command__a_broken_file_is_one_line_and_a_failure(run, written, capsys):

@@ -39,7 +39,8 @@ def test_rotate__changes_nothing_else(written):
     rotation.rotate(Store(written, OURS), "django-secret-key")
     after = contents(written)
     changed = {path for path, content in after.items() if content != before[path]}
-    assert changed == {"django/secret-key", "django/secret-key-fallbacks"}
+    names = ("secret-key", "secret-key-fallbacks")
+    assert changed == {f"{group}/{name}" for group in ("django", "worker", "migrate") for name in names}
 
 
 def test_rotate_metrics_token__reaches_every_reader(written):
