@@ -117,8 +117,8 @@ bench: ## Measure against the peers; makes an environment of its own (about ten 
 wheel: .venv/.test ## Build the wheel into dist/, the same bytes from the same commit
 	$(COMMITTED_AT) .venv/bin/python -m build --wheel --no-isolation
 
-sbom: wheel ## List the parts of the wheel and of each image that is here, as CycloneDX, into dist/sbom/
-	$(COMMITTED_AT) .venv/bin/python -m supply sbom
+sbom: wheel ## List the parts of the wheel and of each image that is here, as CycloneDX, into dist/ (ARGS=NAME for another image)
+	$(COMMITTED_AT) .venv/bin/python -m supply sbom $(ARGS)
 
 audit: .venv/.audit ## Ask the index for known holes in all that is pinned
 	.venv/bin/python -m supply audit $(ARGS)

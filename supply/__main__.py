@@ -7,11 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 
 from supply import audit, compose, digests, notes
 from supply.pins import REQUIREMENTS, ROOT, read_pins
 
-LISTS = ROOT / "dist" / "sbom"
+DIST = ROOT / "dist"
 
 
 def main(arguments: list[str]) -> int:
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
     listed = verbs.add_parser("sbom", help="write lists of parts")
     listed.add_argument("images", nargs="*", help="these images; by default the wheel, and those in compose.yml")
     verbs.add_parser("digests", help="write compose.digests.yml")
-    noted = verbs.add_parser("notes", help="write the notes of a release and the hashes of its files into dist/")
+    noted = verbs.add_parser("notes", help="write the notes of a release, and the hashes of its files, into dist/")
     noted.add_argument("tag")
     chosen = parser.parse_args(arguments)
     if chosen.verb == "audit":
@@ -39,8 +40,9 @@ def write_lists(tags: list[str]) -> int:
 
     begun_with: dict[str, dict[str, str]] = {}
     if not tags:
-        (wheel,) = (ROOT / "dist").glob("*.whl")
-        bom.write(bom.of_wheel(wheel, read_pins(REQUIREMENTS / "wheel.txt")), LISTS / f"{wheel.name}.cdx.json")
+        version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+        wheel = DIST / f"django_ops-{version}-py3-none-any.whl"
+        bom.write(bom.of_wheel(wheel, read_pins(REQUIREMENTS / "wheel.txt")), DIST / f"{wheel.name}.cdx.json")
         if shutil.which("docker"):
             begun_with = {service.image: service.bases for service in compose.services(compose.rendered())}
     absent = []
@@ -51,9 +53,9 @@ def write_lists(tags: list[str]) -> int:
             absent.append(tag)
             continue
         name = re.sub(r"[/:@]", "_", tag)
-        bom.write(bom.of_image(found, begun_with.get(tag, {}).values()), LISTS / f"{name}.cdx.json")
+        bom.write(bom.of_image(found, begun_with.get(tag, {}).values()), DIST / f"{name}.cdx.json")
         print(f"{tag}: {len(found.parts)} parts")
-    print(f"The lists are in {LISTS.relative_to(ROOT)}")
+    print(f"The lists are in {DIST.relative_to(ROOT)}")
     if absent:
         print("Not here, so not listed: " + " ".join(absent), file=sys.stderr)
     return 1 if absent and tags else 0
@@ -72,15 +74,14 @@ def write_digests() -> int:
 
 def write_notes(tag: str) -> int:
     """Write dist/notes.md and dist/SHA256SUMS for a release; a changelog that does not have it yet is an error."""
-    dist = ROOT / "dist"
     try:
-        sums = notes.sums(dist)
+        sums = notes.sums(DIST)
         text = notes.notes(tag, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), sums)
     except notes.NotesError as error:
         print(error, file=sys.stderr)
         return 1
-    (dist / "SHA256SUMS").write_text(sums, encoding="utf-8")
-    (dist / "notes.md").write_text(text, encoding="utf-8")
+    (DIST / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    (DIST / "notes.md").write_text(text, encoding="utf-8")
     return 0
 
 

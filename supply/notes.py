@@ -25,11 +25,11 @@ class NotesError(Exception):
 
 def sums(dist: Path) -> str:
     """Return the wheel's and the lists' hashes, as `sha256sum` writes them. Raises NotesError where one is missing."""
-    wheels, lists = sorted(dist.glob("*.whl")), sorted(dist.glob("sbom/*.cdx.json"))
+    wheels, lists = sorted(dist.glob("*.whl")), sorted(dist.glob("*.cdx.json"))
     if len(wheels) != 1 or not lists:
         raise NotesError(f"dist/ has {len(wheels)} wheels and {len(lists)} lists of parts: run `make clean sbom`")
     files = [*wheels, *lists]
-    return "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(dist)}\n" for file in files)
+    return "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
 
 
 def notes(tag: str, changelog: str, sums: str) -> str:

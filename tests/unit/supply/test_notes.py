@@ -11,12 +11,11 @@ SUMS = "0" * 64 + "  django_ops-0.2.0-py3-none-any.whl\n"
 
 
 def test_sums__are_those_of_the_wheel_and_the_lists(tmp_path):
-    (tmp_path / "sbom").mkdir()
-    (tmp_path / "sbom" / "a.cdx.json").write_text("{}")
+    (tmp_path / "a.cdx.json").write_text("{}")
     (tmp_path / "x.whl").write_bytes(b"wheel")
     assert sums(tmp_path).splitlines() == [
         f"{hashlib.sha256(b'wheel').hexdigest()}  x.whl",
-        f"{hashlib.sha256(b'{}').hexdigest()}  sbom/a.cdx.json",
+        f"{hashlib.sha256(b'{}').hexdigest()}  a.cdx.json",
     ]
 
 
