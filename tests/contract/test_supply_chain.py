@@ -124,10 +124,15 @@ def digest_of(tag: str) -> str:
     return "sha256:" + f"{len(tag):064x}"
 
 
+def written_lock() -> str:
+    """Return the file that `make digests` would write."""
+    return digests.render(services(compose.render(compose.read(), compose.read_env())), digest_of)
+
+
 def locked() -> dict:
-    """compose.yml with the file that `make digests` would write for it."""
+    """compose.yml with that file."""
     raw = compose.read()
-    lock = yaml.safe_load(digests.render(services(compose.render(raw, compose.read_env())), digest_of))
+    lock = yaml.safe_load(written_lock())
     for name, service in lock["services"].items():
         raw["services"][name] |= {key: value for key, value in service.items() if key == "image"}
     return raw
@@ -140,7 +145,7 @@ def test_digests__cover_every_image_of_others() -> None:
 
 
 def test_digests__cover_what_our_images_begin_with() -> None:
-    lock = yaml.safe_load(digests.render(services(compose.render(compose.read(), compose.read_env())), digest_of))
+    lock = yaml.safe_load(written_lock())
     fixed = {name: service["build"]["args"] for name, service in lock["services"].items() if "build" in service}
     python = bases(APP.read_text())["PYTHON_IMAGE"]
     assert fixed["migrate"] == {"PYTHON_IMAGE": f"{python}@{digest_of(python)}"}
@@ -157,10 +162,20 @@ def test_dockerfile__begins_with_images_that_can_be_given_by_digest(recipe: Path
     assert {APP, NGINX, PROVISION} == set((compose.ROOT / "dockerfiles").glob("*.Dockerfile"))
 
 
-def test_committed_digests__are_of_the_versions_in_compose_yml() -> None:
-    """A digest wins over its tag: one that was left behind would run the former version."""
-    if digests.LOCK.exists():
-        lock = yaml.safe_load(digests.LOCK.read_text(encoding="utf-8"))["services"]
-        now = compose.render(compose.read(), compose.read_env())["services"]
-        images = {name: service["image"].partition("@")[0] for name, service in lock.items() if "image" in service}
-        assert {name: image for name, image in images.items() if now[name]["image"] != image} == {}
+def stale(lock: str) -> list[str]:
+    """Return the lines that a lock lacks. A digest wins over its tag: one left behind would run the former version."""
+    known = dict(re.findall(r"(\S+)@(sha256:\S+)", lock))
+    now = digests.render(services(compose.render(compose.read(), compose.read_env())), lambda tag: known.get(tag, "?"))
+    return [line.strip() for line in now.splitlines() if line not in lock.splitlines()]
+
+
+def test_committed_digests__are_of_the_versions_that_are_named() -> None:
+    assert stale(digests.LOCK.read_text(encoding="utf-8") if digests.LOCK.exists() else written_lock()) == []
+
+
+def test_digest__of_a_former_version_is_found() -> None:
+    images = [service.image for service in services(compose.render(compose.read(), compose.read_env()))]
+    store = next(image for image in images if image.startswith("postgres:"))
+    for tag in (store, bases(APP.read_text())["PYTHON_IMAGE"]):
+        found = stale(written_lock().replace(tag, tag.partition(":")[0] + ":1.0"))
+        assert {line.partition(": ")[2] for line in found} == {f"{tag}@?"}
