@@ -39,7 +39,7 @@ class AuditError(Exception):
 
 @dataclass(frozen=True)
 class Excepted:
-    """A hole that is let be for a while."""
+    """A hole that is accepted for a while."""
 
     id: str
     package: str
@@ -78,7 +78,7 @@ def read_exceptions(path: Path, today: datetime.date) -> list[Excepted]:
         if type(one.until) is not datetime.date or not one.reason.strip():
             raise AuditError(f"{one.id} in {path.name}: needs a reason, and a date such as until = 2027-01-31")
         if one.until < today:
-            raise AuditError(f"{one.id} in {path.name}: was to be let be until {one.until} only")
+            raise AuditError(f"{one.id} in {path.name}: expired on {one.until}")
         if (one.until - today).days > LONGEST_DAYS:
             raise AuditError(f"{one.id} in {path.name}: {one.until} is more than {LONGEST_DAYS} days ahead")
         excepted.append(one)
@@ -107,15 +107,15 @@ def audit(ask: Ask, releases: dict[Release, list[str]], excepted: list[Excepted]
         match = next((allowed[name, identity] for identity in hole.ids if (name, identity) in allowed), None)
         if match:
             used.add(match)
-            lines.append(f"let be until {match.until}: {name} {version} {match.id}: {match.reason}")
+            lines.append(f"accepted until {match.until}: {name} {version} {match.id}: {match.reason}")
             continue
         found = True
-        cure = f"fixed in {' or '.join(hole.fixed_in)}" if hole.fixed_in else "no release mends it"
+        cure = f"fixed in {' or '.join(hole.fixed_in)}" if hole.fixed_in else "no release fixes it"
         lines.append(f"HOLE: {name} {version} {' = '.join(hole.ids)}, {cure}; in {' '.join(releases[hole.release])}")
     for one in excepted:
         if one not in used and not answer.unknown:
             found = True
-            lines.append(f"NOT NEEDED: the exception of {one.package} {one.id}: take it out")
+            lines.append(f"NOT NEEDED: the exception for {one.package} {one.id}: remove it")
     if answer.unknown:
         names = " ".join("==".join(release) for release in answer.unknown)
         lines.append(f"NOT CHECKED: the index does not tell of {names}")

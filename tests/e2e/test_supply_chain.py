@@ -22,7 +22,7 @@ from tests.images.catalog import read_catalog
 PACKAGES = (
     "if command -v dpkg-query >/dev/null; then"
     r" dpkg-query -W -f='deb ${Package} ${Version} ${db:Status-Status}\n' | sed -n 's/ installed$//p'; "
-    "else apk list -I | sed -E 's/^(.*)-([0-9][^ ]*-r[0-9]+) .*/apk \\1 \\2/'; fi"
+    "else apk list -I | sed -E 's/^(.+)-([0-9][^ -]*(-r[0-9]+)?) .*/apk \\1 \\2/'; fi"
 )
 DISTRIBUTIONS = """
 import importlib.metadata as metadata, re

@@ -52,7 +52,9 @@ def test_all_parts_pass__is_green(clone):
     assert last_green(clone).read_text() == tree.stdout
 
 
-@pytest.mark.parametrize("part", ["make images", "make e2e", "make lint", "make test", "debian", "newcomer"])
+@pytest.mark.parametrize(
+    "part", ["make images", "make e2e", "make lint", "make audit", "make test", "debian", "newcomer"]
+)
 def test_one_part_fails__is_red_and_shows_why(clone, part):
     ended = run(clone, failing=part)
     assert ended.returncode == 1
