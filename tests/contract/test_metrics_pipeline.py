@@ -28,7 +28,8 @@ EXPORTERS: dict[str, dict[str, list[str]]] = tomllib.loads(
     (ROOT / "tests/contract/exporter_metrics.toml").read_text(encoding="utf-8")
 )
 #: What Prometheus makes itself, and the labels that every scraped sample has.
-OWN = {"up": set(), "scrape_duration_seconds": set(), "ALERTS": {"alertname", "alertstate"}}
+OWN = {"up": set(), "scrape_duration_seconds": set(), "scrape_series_added": set()}
+OWN |= {"ALERTS": {"alertname", "alertstate"}}
 SCRAPED = {"job", "instance", "cluster", "namespace", "app"}
 
 Query = tuple[str, str]
@@ -111,6 +112,44 @@ def test_exporters__have_a_job_each_and_are_used() -> None:
     used = {metric for _, text in QUERIES for metric, _ in parse(text).selectors}
     assert set(EXPORTERS) <= set(JOBS)
     assert {metric for metrics in EXPORTERS.values() for metric in metrics} - used == set()
+
+
+def doubtful(metric: str, text: str) -> list[str]:
+    """Return where a metric is asked for without the jobs that may speak of it: any target may use any name."""
+    jobs = [f'job="{job}"' for job, metrics in EXPORTERS.items() if metric in metrics]
+    said = jobs or ['job="django"', 'job=~"django|worker"']
+    return re.findall(rf"\b{metric}\b(?!{{(?:{'|'.join(map(re.escape, said))})[,}}])", text)
+
+
+def test_rules_and_panels__believe_a_number_of_its_own_job_only() -> None:
+    """Else an exporter that was taken over says that the database is down, or hides that it is."""
+    asked = [(where, text) for where, text in QUERIES if not where.startswith("page")]
+    found = [
+        (where, it) for where, text in asked for metric, _ in parse(text).selectors for it in doubtful(metric, text)
+    ]
+    assert [(where, metric) for where, metric in found if metric not in OWN] == []
+
+
+@pytest.mark.parametrize("text", ["redis_up == 0", 'redis_up{job="node"} == 0', 'redis_up{job="redis"} or redis_up'])
+def test_rule__that_believes_everybody_is_found(text: str) -> None:
+    assert doubtful("redis_up", text) == ["redis_up"]
+
+
+def test_scrape__bounds_what_a_target_may_say_and_do() -> None:
+    bounds = ["sample_limit", "body_size_limit", "label_limit", "label_name_length_limit", "label_value_length_limit"]
+    bounds += ["target_limit", "keep_dropped_targets"]
+    unbounded = [(name, bound) for name, job in JOBS.items() for bound in bounds if not _effective(job).get(bound)]
+    senders = [*JOBS.values(), *CONFIGURATION["alerting"]["alertmanagers"]]
+    assert unbounded == []
+    assert [it for it in senders if it.get("follow_redirects") is not False] == []
+    assert [name for name, job in JOBS.items() if job.get("honor_timestamps") is not False] == []
+    assert [name for name, job in JOBS.items() if job.get("honor_labels")] == []
+    assert CONFIGURATION["storage"]["tsdb"].keys() == {"stale_series_compaction_threshold"}
+
+
+def _effective(job: dict[str, Any]) -> dict[str, Any]:
+    """Return a job with what holds for all."""
+    return CONFIGURATION["global"] | job
 
 
 def test_panels__rate_over_the_interval_that_grafana_chooses() -> None:

@@ -31,6 +31,7 @@ OF_THEIR_OWN = {
     "test_build",
     "test_development",
     "test_full_volumes",
+    "test_hostile_targets",
     "test_images",
     "test_static",
     "test_tls",
