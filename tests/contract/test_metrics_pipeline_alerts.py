@@ -102,6 +102,24 @@ def test_alertmanager__sends_to_a_receiver_that_needs_nothing() -> None:
     assert receivers[configuration["route"]["receiver"]] == set()
 
 
+def test_alertmanager__sends_the_watchdog_to_a_switch_outside_and_to_nobody_else() -> None:
+    """Once the marked line is changed; until then, to the screens. Nothing may hold it up, or silence it unseen."""
+    text = (ROOT / "alertmanager/alertmanager.yml").read_text(encoding="utf-8")
+    for configuration, receiver in ((text, "screens"), (re.sub("screens # SWITCH.*", "switch", text), "switch")):
+        route = yaml.safe_load(configuration)["route"]["routes"][0]
+        assert (route["matchers"], route["receiver"]) == (["alertname = Watchdog"], receiver)
+        assert route["group_wait"] == "0s"
+        assert "continue" not in route
+    assert ALERTS["Watchdog"]["labels"] == {"severity": "critical"}
+    assert "for" not in ALERTS["Watchdog"]
+
+
+def test_alertmanager__bounds_silences_and_logs_them() -> None:
+    command = yaml.safe_load((ROOT / "compose.yml").read_text(encoding="utf-8"))["services"]["alertmanager"]["command"]
+    flags = {word.partition("=")[0] for word in command}
+    assert {"--silences.max-silences", "--silences.max-silence-size-bytes", "--log.silences"} <= flags
+
+
 def _keys(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [key for name, inner in value.items() for key in (name, *_keys(inner))]
@@ -111,5 +129,5 @@ def _keys(value: Any) -> list[str]:
 def test_dashboard__names_each_alert_that_a_panel_shows_coming() -> None:
     board = Path(ROOT / "grafana/dashboards/overview.json").read_text(encoding="utf-8")
     without_a_panel = {"SiteDown", "NginxDown", "PostgreSQLDown", "RedisDown", "AlertsNotDelivered"}
-    without_a_panel |= {"MetricsFlooding"}
+    without_a_panel |= {"AlertsSilenced", "MetricsFlooding", "Watchdog"}
     assert {name for name in ALERTS if f"Alert: {name}" not in board} == without_a_panel

@@ -32,6 +32,7 @@ OF_THEIR_OWN = {
     "test_development",
     "test_full_volumes",
     "test_hostile_targets",
+    "test_silences",
     "test_images",
     "test_static",
     "test_tls",

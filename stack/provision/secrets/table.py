@@ -112,6 +112,7 @@ VALUES = {
     "prometheus": Value(),
     "alertmanager": Value(),
     "smtp": Value("none"),
+    "dead_mans_switch": Value("none"),
     "grafana_administrator": Value("phrase"),
     "grafana_secret": Value(),
 }
@@ -172,6 +173,7 @@ _FILES = (
     File("alertmanager", "password", "<alertmanager>\n"),
     File("alertmanager", "web.yml", "basic_auth_users:\n  prometheus: '<alertmanager:bcrypt>'\n"),
     File("alertmanager", "smtp-password", "<smtp>\n"),
+    File("alertmanager", "dead-mans-switch-url", "<dead_mans_switch>\n"),
     File("grafana", "admin-password", "<grafana_administrator>\n"),
     File("grafana", "secret-key", "<grafana_secret>\n"),
     File("grafana", "prometheus-password", "<prometheus>\n"),
@@ -211,6 +213,7 @@ FILES = (
 #: What people give: the name for the command line, the file, and what it must look like.
 GIVEN = {
     "smtp-password": (File("alertmanager", "smtp-password", ""), r"[^\n]+\n"),
+    "dead-mans-switch-url": (File("alertmanager", "dead-mans-switch-url", ""), r"https?://[^\s]+\n"),
     "tls-certificate": (
         File("tls", "certificate.pem", ""),
         r"(?s).*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\n",

@@ -33,7 +33,7 @@ def test_ensure__two_first_starts_have_nothing_in_common(written, tmp_path_facto
         (other / name).mkdir()
     Store(other, OURS).write()
     same = {path for path, content in contents(written).items() if contents(other)[path] == content}
-    given = {"secret-key-fallbacks", "smtp-password"}  # nobody has given any
+    given = {"secret-key-fallbacks", "smtp-password", "dead-mans-switch-url"}  # nobody has given any
     assert {path.partition("/")[2] for path in same} == given
 
 
@@ -69,7 +69,7 @@ def test_copies__are_the_same_everywhere(written):
     assert {name for name, values in shown.items() if len(values) != 1} == set()
 
 
-@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"smtp", "old_secret_keys"}))
+@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"smtp", "dead_mans_switch", "old_secret_keys"}))
 def test_value__is_at_least_128_random_bits(written, name):
     value = Store(written, OURS).values[name]
     assert len(value) * (4 if VALUES[name].kind == "key" else 4.95) >= 128

@@ -78,6 +78,13 @@ def test_set__takes_what_is_given(written):
     assert (written / "alertmanager/smtp-password").read_text() == "mail's own, with blanks\n"
 
 
+def test_set__the_address_of_a_switch_is_one(written):
+    rotation.take(Store(written, OURS), "dead-mans-switch-url", "https://ping.example.com/1")
+    assert (written / "alertmanager/dead-mans-switch-url").read_text() == "https://ping.example.com/1\n"
+    with pytest.raises(SecretsError, match="What was given is no dead-mans-switch-url"):
+        rotation.take(Store(written, OURS), "dead-mans-switch-url", "ping.example.com/1 and more")
+
+
 def test_set__a_certificate_is_one(written):
     with pytest.raises(SecretsError, match="What was given is no tls-certificate"):
         rotation.take(Store(written, OURS), "tls-certificate", "-----BEGIN PRIVATE KEY-----\n")
