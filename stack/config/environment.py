@@ -147,7 +147,7 @@ def cache() -> dict[str, Any]:
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ImproperlyConfigured("CACHE_URL must be redis://host:6379/0, rediss://... or unix://path")
     options = {"socket_connect_timeout": 5, "socket_timeout": 5}  # a request must not wait for ever
-    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, "OPTIONS": options}
+    return {"BACKEND": "django_ops.guard.caches.RedisCache", "LOCATION": url, "OPTIONS": options}
 
 
 def broker() -> str:

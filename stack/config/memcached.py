@@ -1,4 +1,4 @@
-"""A cache in a memcached that asks for a password: Django's own backend, whose connections sign in first."""
+"""A cache in a memcached that asks for a password: connections sign in first, and entries are JSON."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from django.core.cache.backends.memcached import PyMemcacheCache
 from pymemcache import HashClient
 from pymemcache.client.base import Client
 from pymemcache.exceptions import MemcacheClientError
+
+from django_ops.guard.caches import PyMemcacheCache
 
 
 class SignedInClient(Client):
@@ -41,7 +42,7 @@ class SignedInHashClient(HashClient):
 
 
 class MemcachedCache(PyMemcacheCache):
-    """Django's backend with these connections."""
+    """A cache with these connections."""
 
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         super().__init__(server, params)

@@ -107,6 +107,7 @@ X_FRAME_OPTIONS = "DENY"
 CELERY_BROKER_URL = environment.broker() or "memory://"
 CELERY_TASK_ALWAYS_EAGER = CELERY_BROKER_URL == "memory://"
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_ACCEPT_CONTENT = ["json"]  # never pickle: to read one is to run what its writer wants
 CELERY_TIMEZONE = TIME_ZONE  # of schedules by the clock
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -117,12 +117,17 @@ VALUES = {
     "grafana_secret": Value(),
 }
 
+# Who asks what is measured: redis/README.md. Nobody but `app` has `select`, so the cache's database is out of reach. A
+# user's parts in parentheses add to the rest, each with keys and channels of its own.
 _REDIS_USERS = """\
 user default off
 user app on #<redis_site:sha256> ~* &* +@all -@admin -@dangerous +info +flushdb
-user celery-exporter on #<redis_celery_exporter:sha256> ~* &* +@all -@admin -@dangerous +info
-user exporter on #<redis_exporter:sha256> -@all +ping +info +config|get +slowlog|len +slowlog|get +latency|latest \
-+latency|histogram +client|setname +select
+user celery-exporter on #<redis_celery_exporter:sha256> -@all +ping +client|setinfo +multi +exec \
++psubscribe +punsubscribe &/0.celeryev/* +sadd +srem ~_kombu.binding.celeryev ~_kombu.binding.reply.celery.pidbox \
+(-@all +publish &/0.celery.pidbox) \
+(-@all +brpop +del ~????????-????-????-????-????????????.reply.celery.pidbox*) (-@all +llen %R~*)
+user exporter on #<redis_exporter:sha256> -@all +ping +info +slowlog|len +latency|latest +latency|histogram \
++client|setname
 user healthcheck on #<redis_healthcheck:sha256> -@all +ping
 """
 _KIBANA = """\

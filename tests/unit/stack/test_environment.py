@@ -144,7 +144,8 @@ def test_cache__in_memory_by_default():
 
 def test_cache__redis(monkeypatch):
     monkeypatch.setenv("CACHE_URL", "redis://cache:6379/1")
-    assert environment.cache()["LOCATION"] == "redis://cache:6379/1"
+    cache = environment.cache()
+    assert (cache["BACKEND"], cache["LOCATION"]) == ("django_ops.guard.caches.RedisCache", "redis://cache:6379/1")
 
 
 def test_cache__anything_else(monkeypatch):
