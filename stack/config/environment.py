@@ -207,7 +207,8 @@ def _postgresql(
         "PORT": port,
         "USER": user,
         "PASSWORD": password,
-        "OPTIONS": options or {},
+        # values go beside the statement, not in it: so neither the server's log nor pg_stat_activity shows them
+        "OPTIONS": {**(options or {}), "server_side_binding": True},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

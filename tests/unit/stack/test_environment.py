@@ -91,7 +91,7 @@ def test_database__postgresql_url(monkeypatch):
         "PORT": "5433",
         "USER": "us@er",
         "PASSWORD": "p/w",
-        "OPTIONS": {"sslmode": "require"},
+        "OPTIONS": {"sslmode": "require", "server_side_binding": True},
     }
 
 
