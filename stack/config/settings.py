@@ -68,6 +68,8 @@ TEMPLATES = [
 DATABASES = {"default": environment.database(VAR_DIR / "db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": environment.cache(), **environment.memcached()}
+#: Whoever reads the table or a query cannot go on with somebody's session.
+SESSION_ENGINE = "django_ops.guard.sessions"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
