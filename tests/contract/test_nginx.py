@@ -68,10 +68,14 @@ def test_request_id__of_a_client_is_not_believed(edge):
         '00-"\\',
     ],
 )
-def test_request_id__is_the_trace_where_django_takes_it_too(edge, traceparent):
-    answer = edge.ask("/", traceparent=traceparent)
-    taken = answer.headers["X-Request-ID"] == TRACE
-    assert taken == (parse_traceparent(traceparent) == TRACE)
+def test_trace__of_a_client_is_written_where_django_takes_it_too_and_is_no_id(edge, traceparent):
+    path = f"/trace/{uuid4()}"
+    answer = edge.ask(path, traceparent=traceparent)
+    assert answer.headers["X-Request-ID"] != TRACE
+    assert answer.json()["headers"]["traceparent"] == traceparent
+    line = edge.line(path)
+    assert line["http"]["request"]["id"] == answer.headers["X-Request-ID"]
+    assert line["trace"]["id"] == (parse_traceparent(traceparent) or answer.headers["X-Request-ID"])
 
 
 def test_request_id__of_the_application_is_not_sent_twice(edge):
@@ -126,6 +130,8 @@ def test_trusted_proxy__is_believed(home):
         seen = edge.ask("/", X_Forwarded_For="203.0.113.9, 10.1.2.3", X_Forwarded_Proto="https").json()["headers"]
         assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("203.0.113.9", "https")
         assert edge.lines(1)[-1]["client"]["address"] == "203.0.113.9"
+        for sent, is_taken in (("balancer-1.2_3", True), ("x" * 65, False), ("a b", False)):
+            assert (edge.ask("/", X_Request_ID=sent).headers["X-Request-ID"] == sent) == is_taken
 
 
 # what the application and the client get -----------------------------------------------------------------------------

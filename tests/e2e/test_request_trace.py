@@ -71,8 +71,8 @@ def test_request__is_told_an_id_that_no_client_chose(trace: Trace) -> None:
     assert trace.id != trace.claimed
 
 
-def test_trace__of_the_client_is_in_the_lines_of_site_and_task(trace: Trace, probe: Probe) -> None:
-    for place in PLACES[1:]:
+def test_trace__of_the_client_is_in_each_line(trace: Trace, probe: Probe) -> None:
+    for place in PLACES:
         (line,) = trace.lines(probe, *place)
         assert field(line, "trace.id") == trace.claimed
 
@@ -100,8 +100,8 @@ def test_task__logs_under_the_id_as_well(trace: Trace, probe: Probe) -> None:
 
 def test_client__cannot_claim_an_id_of_its_own_making(admin: Visitor) -> None:
     claimed = "f" * 32
-    answer = admin.request("/", headers={"X-Request-ID": claimed, "traceparent": f"00-{'0' * 32}-{'1' * 16}-01"})
-    assert answer.request_id not in ("", claimed, "0" * 32)
+    answer = admin.request("/", headers={"X-Request-ID": claimed, "traceparent": f"00-{claimed}-{'1' * 16}-01"})
+    assert answer.request_id not in ("", claimed)
 
 
 def test_request__is_found_in_elasticsearch_by_its_id(trace: Trace, probe: Probe) -> None:
