@@ -1,7 +1,8 @@
 """What is done once, while the image is built: static files, bytecode, and the checks that a broken site fails.
 
 prepare.py site        in the application's image
-prepare.py www TARGET  for nginx's image: the static files with compressed copies, where they are served, and the gate
+prepare.py www TARGET  for nginx's image: the static files with compressed copies, where they are served, where people
+                       sign in, and the gate
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import compileall
 import gzip
 import importlib
 import os
+import re
 import secrets
 import shutil
 import stat
 import sys
 import traceback
+from contextlib import suppress
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from urllib.parse import urlsplit
@@ -103,7 +107,8 @@ def make_readable(folder: Path) -> None:
 def prepare_www(target: Path) -> None:
     """Copy the collected files to `target`/static, with a .gz beside each that gains by it.
 
-    `target`/prefix holds the path of STATIC_URL, which nginx serves them at; `target`/gate its part of the gate.
+    `target`/prefix holds the path of STATIC_URL, which nginx serves them at; `target`/gate its part of the gate;
+    `target`/sign-in the paths whose forms cost a password's hash.
     """
     os.environ.setdefault("DJANGO_SECRET_KEY", secrets.token_urlsafe(50))
     from django.conf import settings
@@ -116,8 +121,26 @@ def prepare_www(target: Path) -> None:
     for file in sorted(static.rglob("*")):
         if file.is_file():
             compress(file)
+    (target / "sign-in").write_text("".join(f"{path}\n" for path in sign_in_paths()), encoding="ascii")
     write_gate(target / "gate")
     make_readable(target)
+
+
+def sign_in_paths() -> list[str]:
+    """Return the paths at which people sign in, in each language: LOGIN_URL's and the admin's."""
+    import django
+    from django.conf import settings
+    from django.shortcuts import resolve_url
+    from django.urls import NoReverseMatch
+    from django.utils import translation
+
+    django.setup()
+    urls = set()
+    for language, name in product(dict(settings.LANGUAGES), (settings.LOGIN_URL, "admin:login")):
+        with translation.override(language), suppress(NoReverseMatch):
+            urls.add(urlsplit(str(resolve_url(name))))
+    # what nginx cannot have is another site's, or not ASCII
+    return sorted({url.path for url in urls if not url.netloc and re.fullmatch(r"/[A-Za-z0-9_.~/-]*", url.path)})
 
 
 def write_gate(target: Path) -> None:

@@ -131,9 +131,11 @@ class Edge:
         self.run, self.log = directory / "run", directory / "log" / "access.jsonl"
         self.errors = directory / "output.log"
 
-    def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-        """Send one request over plain HTTP; underscores in names of headers are dashes."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
+    def ask(
+        self, path: str, method: str = "GET", body: bytes | None = None, *, by: str = HOST, **headers: str
+    ) -> Answer:
+        """Send one request over plain HTTP, `by` this address; underscores in names of headers are dashes."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=60, source_address=(by, 0))
         try:
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             response = connection.getresponse()
@@ -260,7 +262,7 @@ def _livez(edge: Edge) -> bool:
 def make_www(directory: Path) -> None:
     """Make what the application's image hands to nginx's: static files, one of them compressed beforehand."""
     static = directory / "www" / "static"
-    static.mkdir(parents=True)
+    (static / "folder").mkdir(parents=True)
     (directory / "www" / "prefix").write_text("/assets/\n")
     (static / "site.0123456789ab.css").write_text("a{}" * 1000)
     (static / "site.0123456789ab.css.gz").write_bytes(gzip.compress(b"a{}" * 1000, mtime=0))

@@ -248,6 +248,21 @@ def test_static_prefix__is_the_path_of_static_url(static_url, prefix):
     assert prepare(f"print(prepare.static_prefix({static_url!r}))") == prefix
 
 
+@pytest.mark.parametrize(
+    ("login_url", "paths"),
+    [
+        ("login", ["/account/login/", "/admin/login/"]),
+        ("/sign-in/?by=mail", ["/admin/login/", "/sign-in/"]),
+        ("https://sso.example/in/", ["/admin/login/"]),
+        ("/entr%C3%A9e/", ["/admin/login/"]),
+    ],
+)
+def test_sign_in_paths__are_those_of_the_project_and_the_admin(login_url, paths):
+    settings = "import os; os.environ.update(DJANGO_SETTINGS_MODULE='tests.unit.stack.settings')"
+    changed = f"from django.conf import settings; settings.LOGIN_URL = {login_url!r}"
+    assert prepare(f"{settings}; {changed}; print(prepare.sign_in_paths())") == str(paths)
+
+
 def test_compress__skips_what_does_not_gain(tmp_path):
     for name, content in {"a.css": b"a{}" * 1000, "small.css": b"a{}", "b.png": b"x" * 9000}.items():
         (tmp_path / name).write_bytes(content)

@@ -145,6 +145,11 @@ def test_security_headers__are_on_every_answer(edge, path):
     assert headers["Referrer-Policy"] == "same-origin"
 
 
+def test_content_security_policy__is_on_pages_of_nginx_alone(edge):
+    found = [edge.ask(path).headers.get_all("Content-Security-Policy") for path in ("/metrics", "/", "/busy", "/livez")]
+    assert [policy and policy[0].split(";")[0] for policy in found] == ["default-src 'none'", None, None, None]
+
+
 def test_security_headers__of_the_application_win(edge):
     headers = edge.ask("/own").headers
     assert headers.get_all("X-Frame-Options") == ["SAMEORIGIN"]
@@ -231,6 +236,10 @@ def test_static__hashed_name_is_cached_for_ever(edge):
 
 def test_static__other_name_is_cached_for_minutes(edge):
     assert edge.ask("/assets/plain.txt").headers["Cache-Control"] == "public, max-age=300"
+
+
+def test_static__folder_leads_to_the_same_host_whatever_it_is(edge):
+    assert edge.ask("/assets/folder", Host="evil.example").headers["Location"] == "/assets/folder/"
 
 
 def test_static__is_sent_as_it_was_compressed(edge):
@@ -345,6 +354,7 @@ def test_log__is_bounded(home):
         ("MAX_BODY_SIZE", "10m;"),
         ("TRUSTED_PROXIES", "10.0.0.0/8; deny"),
         ("RESOLVER", "a|b"),
+        ("SIGN_IN_PATHS", "/a/,/b;"),
     ],
 )
 def test_variable__that_is_no_value_is_refused(tmp_path, variable, value):

@@ -196,6 +196,8 @@ def test_maintenance__is_shown_while_the_file_is_there(edge, port):
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        [policy] = answer.headers.get_all("Content-Security-Policy")
+        assert policy.startswith("default-src 'none'; style-src 'unsafe-inline';")
         assert edge.ask("/").status == 200
 
 
