@@ -219,6 +219,16 @@ class Configuration:
         " the latest, an open websocket ends when its user signed out, was deactivated or lost the permission.",
     )
 
+    OPS_SIGN_IN_FAILURES_PER_ACCOUNT = Setting(
+        count,
+        10,
+        "How many sign-ins of an account may fail in five minutes: of strangers together, and of each address that has"
+        " signed in to it in the last 30 days.",
+    )
+    OPS_SIGN_IN_FAILURES_PER_ADDRESS = Setting(
+        count, 30, "How many sign-ins of an address, of IPv6 a /64, may fail in five minutes."
+    )
+
     def __iter__(self) -> Iterator[Setting[Any]]:
         return (value for value in vars(type(self)).values() if isinstance(value, Setting))
 

@@ -15,6 +15,7 @@ _MODULES = (
     "proxies",
     "readiness",
     "passwords",
+    "attempts",
     "gate",
     "gate_deployment",
 )

@@ -166,6 +166,12 @@ STORAGE_ERRORS = Counter(
     "Observations that the slot's file had no room for, and processes that count in memory as they cannot use it.",
 )
 
+SIGN_IN_FAILURES = Counter(
+    "django_ops_sign_in_failures_total",
+    "Sign-ins with a password that failed: wrong, or refused before it was looked at.",
+    ("reason",),
+)
+
 GATE_DECISIONS = Counter(
     "ops_gate_decisions_total", "What became of requests for the internal UIs, by UI.", ("service", "decision")
 )

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
 from pytest_django.asserts import assertContains, assertNotContains, assertRedirects
 
+from django_ops.access.attempts import limits
 from stack.inventory.models import InventoryReport, Server
 
 FORM = {
@@ -266,6 +268,22 @@ def test_password__a_new_one_is_taken(signed_in):
         },
     )
     assertRedirects(answer, "/")
+
+
+def test_guesses__are_refused_at_both_doors(client, admin_user, monkeypatch):
+    """Sixty at the administrator: ten are looked at, whichever door they come to."""
+    cache.clear()
+    monkeypatch.setattr(limits.time, "time", lambda: 0.0)  # counts end with their five minutes
+    looked_at = []
+    monkeypatch.setattr(type(admin_user), "check_password", lambda user, raw: looked_at.append(raw))
+    doors = ("/admin/login/", "/account/login/")
+    statuses = [
+        client.post(doors[number % 2], {"username": "admin", "password": f"guess-{number}"}).status_code
+        for number in range(60)
+    ]
+    assert statuses == [200] * 10 + [429] * 50
+    assert len(looked_at) == 10
+    cache.clear()
 
 
 def test_sign_out__ends_on_the_home_page(signed_in):
