@@ -10,6 +10,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 POLICY = "; ".join((
     "default-src 'none'",
@@ -24,16 +25,15 @@ POLICY = "; ".join((
 ))  # fmt: skip
 
 
-class ContentSecurityPolicy:
+class ContentSecurityPolicy(MiddlewareMixin):
     """Adds the policy where the answer has none. Not while developing: error pages and toolbar have inline scripts."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         if settings.DEBUG:
             raise MiddlewareNotUsed
-        self._get_response = get_response
+        super().__init__(get_response)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, with the policy."""
-        response = self._get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Return the answer, with the policy."""
         response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
