@@ -1,8 +1,12 @@
-"""Which keys name a secret, decided by the words in them: `api_key` and `userPassword` do, `monkey` does not."""
+"""Which keys name a secret, decided by the words in them: `api_key` and `userPassword` do, `monkey` does not.
+
+Of other languages, the words for a password are known, with and without their accents.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -15,12 +19,30 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+def _plain(text: str) -> str:
+    """Return `text` without accents, however they are written: `contraseña` and `jelszó` as many type them."""
+    if text.isascii():
+        return text
+    return "".join(part for part in unicodedata.normalize("NFKD", text) if unicodedata.category(part)[0] != "M")
+
+
+def _foreign(words: str) -> str:
+    return _plain("|".join(words.split()))
+
+
 #: A word of a key: `HTTPAuthToken2` is HTTP, Auth, Token, 2.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ANY_WORD = re.compile(r"[^\W\d_]+|\d+")
 
 #: Inside a word, as people write compounds without a separator (`userpassword`, `clientsecret`).
-_INSIDE_A_WORD = re.compile(r"password|passwd|passphrase|passcode|secret(?!ar)|credential|парол|contraseñ")
+_INSIDE_A_WORD = re.compile(
+    r"password|passwd|passphrase|passcode|secret(?!ar)|credential|^senhas?|senhas?$|has[lł]o|(?:he|ge)slo$|"
+    + _foreign(
+        "passwort kennwort wachtwoord wagwoord contraseñ contrasinal motdepasse lösenord passord adgangskode kodeord"
+        " salasana salasõna lykilor jelszo pasahitz slaptažod lozink zaporka şifre парол лозинк"
+        " סיסמ गुप्तशब्द पासवर्ड รหัสผ่าน 密码 密碼 口令 パスワード 暗証番号 비밀번호 암호 گذرواژه"
+    )
+)
 
 #: Across words, with or without a separator.
 _ACROSS_WORDS = re.compile(
@@ -28,18 +50,21 @@ _ACROSS_WORDS = re.compile(
     r"|(?:ssh|ssl|tls|rsa|gpg|pgp|aws)keys?"
     r"|(?:auth|access|refresh|id|csrf|xsrf|reset|session)tokens?"
     r"|(?:verification|authorization|auth|reset|security|activation|confirmation|recovery|backup|login|sms)codes?$"
-    r"|session(?:id|cookie|data)|creditcard|card(?:number|no|num)$|cc(?:number|no|num)$"
+    r"|session(?:id|cookie|data)|creditcard|card(?:number|no|num)$|cc(?:number|no|num)$|"
+    + _foreign("motdepasse palavrapasse katasandi katalaluan mậtkhẩu κωδικόςπρόσβασης كلمةالمرور كلمةالسر رمزعبور")
 )
+#: The words before these decide, also where spaces lie between: "mot de passe" is a secret, "palabra clave" is none.
+_ENDS_OF_PHRASES = frozenset(_foreign("clave passe sandi laluan khẩu πρόσβασης المرور السر عبور").split("|"))
 
 #: Whole words. Django's list for its debug page (API, AUTH, TOKEN, KEY, SECRET, PASS, SIGNATURE, HTTP_COOKIE)
 #: and what else people call a secret.
 _WORDS = _set(
     "pass pwd passwd pw passkey token tokens auth oauth oauth2 authorization authentication bearer jwt jws jwe"
     " signature signatures sig cookie cookies csrf xsrf csrfmiddlewaretoken cred creds otp totp hotp mfa"
-    " cvv cvv2 cvc pin ssn sid dsn salt apikey authkey webhooksecret"
+    " cvv cvv2 cvc pin ssn sid dsn salt apikey authkey webhooksecret sandi parool"
 )
-#: Words that name a secret only at the end, or alone.
-_LAST_WORDS = frozenset(("api", "session"))
+#: Words that name a secret only at the end, or alone: `parola` and `clave` are also the first words of "keyword".
+_LAST_WORDS = frozenset(("api", "session", *_foreign("parola parole clave κωδικός").split("|")))
 
 #: `primary_key` and its like are no secrets.
 _INNOCENT_KEYS = _set(
@@ -59,12 +84,15 @@ _ABOUT_A_SECRET = _set(
 _BEFORE_TOKENS = _set("max min total prompt completion input output num used cached reasoning")
 
 #: One of these is in every key that is hidden: a text without any needs no search for keys.
-_STEMS = tuple(
+STEMS = tuple(
     _set(
-        "pass pwd pw token key auth sig secret cookie csrf xsrf cred session sid api jw otp pin code card cvv cvc cc"
-        " ssn dsn salt mfa bearer парол contraseñ"
+        "pass pw token key auth sig secret cookie srf cred session sid api jw otp pin code card cv cc ssn dsn salt mfa"
+        " bearer senha wort woord contrase contrasi sandi khau parol parool laluan haslo heslo geslo kode losenord"
+        " salasa lykilor jelsz pasahi slapta lozink zaporka sifre clave"
     )
 )
+#: A key with other than ASCII characters, written out or encoded: `%C3%B1`, `\\u00f1`, `\\xc3`.
+_NOT_ASCII = re.compile(r"%(?:25){0,2}[89a-f][0-9a-f]|\\u(?!00[0-7])|\\x[89a-f]")
 
 _LONGEST = 128  # characters; of a longer key its ends are looked at, and it is decided anew each time
 _extra_words: frozenset[str] = frozenset()
@@ -97,10 +125,21 @@ def any_is_hidden(keys: Iterable[str]) -> bool:
 
 def may_name_a_secret(lowered: str) -> bool:
     """Tell whether a key in `lowered`, a text in lower case, could be hidden; cheap, and never wrong with no."""
-    return bool(_extra_words) or any(map(lowered.__contains__, _STEMS))
+    return (
+        bool(_extra_words)
+        or any(map(lowered.__contains__, STEMS))
+        or not lowered.isascii()
+        or (("%" in lowered or "\\" in lowered) and _NOT_ASCII.search(lowered) is not None)
+    )
+
+
+def may_end_a_phrase(key: str) -> bool:
+    """Tell whether the words before `key` decide with it: "mot de passe" is a secret, "passe" is none."""
+    return _plain(key.lower()) in _ENDS_OF_PHRASES
 
 
 def _words(key: str) -> list[str]:
+    key = _plain(key)
     if not key.isascii():
         return _ANY_WORD.findall(key.lower())
     return [word.lower() for word in _WORD.findall(key)]
@@ -118,7 +157,7 @@ def _decide(key: str) -> bool:
         return False
     return (
         any(word in _WORDS or _INSIDE_A_WORD.search(word) for word in words)
-        or words[-1] in _LAST_WORDS
+        or (words[-1] in _LAST_WORDS and words[-2:-1] != ["palabra"])
         or _ACROSS_WORDS.search("".join(words)) is not None
         or _names_a_key(words)
     )

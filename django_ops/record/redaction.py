@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from django_ops.record.hidden_keys import any_is_hidden, configure, is_hidden, until_configured
-from django_ops.record.secret_patterns import MASK, mask_text
+from django_ops.record.secret_pairs import MASK
+from django_ops.record.secret_patterns import mask_text
 
 __all__ = [
     "MASK", "allowed_query", "any_is_hidden", "configure", "is_hidden", "mask_head", "mask_path", "mask_text",

@@ -10,50 +10,41 @@ import re
 from base64 import b64decode
 
 from django_ops.record.hidden_keys import is_hidden, may_name_a_secret
-
-#: What is shown in place of a secret.
-MASK = "********"
+from django_ops.record.secret_grammar import CLOSE_TAG, OPEN_TAG, SIGNS, P
+from django_ops.record.secret_pairs import MASK, NAMES, decoded, mask_pairs
 
 #: Every known token has so many characters of these in a row.
 _SHORTEST_TOKEN = 20
 _LONG_RUN = re.compile(r"[\w.$-]{20}")
 
-# the key of a pair and what separates it from its value:
-#   key=v  key: v  "key": "v"  'key', 'v'  key => v  [key]=v  (key)=(v)  key%3Dv  \"key\": \"v\"  --key v
-_KEY = re.compile(
-    r"""(?<![\w-])(?:--(?P<option>[\w-]{2,128}+)[ ]++(?![-])
-    |-{0,2}(?P<key>[\w-]{2,128}+)[\\"'\])]{0,12}+[ \t]{0,4}+
-      (?:(?:=>|[:=]=?|%3[dDaA]|\\?u003[dD])(?:[ \t]{0,64}+(?!\s)|\s{0,64}+(?=[bBuUrR]{0,2}\\{0,8}["']))
-        |(?<=["']),[ ]{0,4}+(?=[bBuUrR]{0,2}\\{0,8}["'])))""",
-    re.VERBOSE,
-)
-_QUOTED = r"""(?P<escaped>\\{1,8}+["'])(?:(?!(?<!\\)(?P=escaped)).)*+(?P=escaped)?
-    |"(?:[^"\\]|\\.)*+(?:"|\Z|\\\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z|\\\Z)"""
-_VALUE = re.compile(
-    rf"""[bBuUrRfF]{{0,2}}(?P<quoted>{_QUOTED})
-    |(?P<brackets>[\w.]{{0,80}}+[(\[{{])
-    |(?P<scheme>(?i:bearer|basic|token|digest|negotiate|apikey|aws4-hmac-sha256)[ ]+[^\s"'<>]+)
-    |(?P<plain>[^\s&"'<>]+)""",
+_ELEMENT = re.compile(
+    rf"""(?P<open>{OPEN_TAG})(?P<key>(?:[{SIGNS}:.]|{P}[89a-fA-F][\da-fA-F]){{1,128}}+)
+    (?:\s(?:(?!{CLOSE_TAG})[^<]){{0,256}}+)?{CLOSE_TAG}
+    (?P<value>\s*+<!\[CDATA\[(?:(?!\]\]>).)*+(?:\]\]>)?|(?:(?!(?P=open)).){{1,4096}}+)(?=(?P=open)(?:/|{P}2[fF])|\Z)""",
     re.VERBOSE | re.DOTALL,
 )
-_BRACKET = re.compile(rf"(?P<quoted>{_QUOTED})|[(\[{{]|[)\]}}]", re.VERBOSE | re.DOTALL)
-_WHOLE_LINE = re.compile(r"[^\r\n\"'<>]+")
-#: Headers whose value is a list of secrets, up to the end of the line.
-_HEADERS = frozenset(
-    ("cookie", "set-cookie", "http_cookie", "authorization", "proxy-authorization", "http_authorization")
-)
-#: Values that tell nothing.
-_EMPTY_VALUES = frozenset(("None", "null", "True", "False", "true", "false", "''", '""', "[]", "{}", "()", MASK))
-
-_XML = re.compile(r"<(?P<key>[\w:.-]{2,64}+)(?P<attributes>\s[^<>]{0,256}+)?>(?P<value>[^<]{1,4096}+)(?=</|\Z)")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]{0,60}-----|\Z)", re.DOTALL
 )
 # a password may hold a slash that nobody escaped, but digits and a slash are a port
 _USER_INFO = re.compile(
-    r"""(?<=://)(?:[^\s/@:"'<>]{0,256}+:(?!\d{1,5}[/?#])[^\s@"'<>]{1,256}+|[^\s/@:"'<>]{1,256}+)@"""
+    r"""(?:(?<=://)(?:[^\s/@:"'<>]{0,256}+:(?!\d{1,5}[/?#])[^\s@"'<>]{1,256}+|[^\s/@:"'<>]{1,256}+)@
+    |(?:(?<=%2[fF])|(?<=%252[fF]))(?:(?!%(?:25){0,2}(?:3[aA]|2[fF]|40))[^\s&"'<>@:/]){0,128}+%(?:25){0,2}3[aA]
+      (?:(?!%(?:25){0,2}40)[^\s&"'<>@]){1,256}+%(?:25){0,2}40)""",
+    re.VERBOSE,
 )
-_CREDENTIALS = re.compile(r"\b(?P<scheme>bearer|basic|token)[ ]+(?P<value>[\w+/=.~-]{8,4096}+)", re.IGNORECASE)
+_CREDENTIALS = re.compile(
+    r"\b(?P<scheme>bearer|basic|token)(?P<space>[ ]+|%20)(?P<value>[\w+/=.~-]{8,4096}+)", re.IGNORECASE
+)
+# what comes without a key and a separator: curl -u bob:v, PASSWORD 'v', IDENTIFIED BY 'v', login bob password v
+_IN_COMMANDS = re.compile(
+    r"""(?:(?<!\S)(?:-u|--(?:proxy-)?user)[ =]+[^\s:"']{1,128}+:(?!\d+(?:\s|\Z))
+      |\b(?i:password|passphrase|identified[ ]by(?:[ ]password)?)(?:(?i:[ ]for[ ])[^\s=]{1,128}+[ ]?=)?[ ]++(?=["'])
+      |\b(?i:auth)[ ](?:\S{1,128}+[ ])?(?=["'])
+      |(?<=\s)login[ ]\S{1,128}+[ ]password[ ])
+    (?P<value>"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.|'')*+'?|\S{1,4096}+)""",
+    re.VERBOSE | re.DOTALL,
+)
 _DJANGO_RESET = re.compile(r"(?<![0-9A-Za-z])[0-9a-z]{5,8}-[0-9a-f]{32,64}(?![0-9A-Za-z])")
 
 _TOKEN = re.compile(
@@ -76,7 +67,8 @@ _TOKEN = re.compile(
     |sq0[a-z]{3}-[\w-]{20,}+|AGE-SECRET-KEY-1[A-Z0-9]{20,}+|NRAK-[A-Z0-9]{20,}+|PMAK-[\w-]{20,}+
     |ATATT3[\w=-]{20,}+|(?:r|s)k-proj-[\w-]{20,}+
     |(?:pbkdf2_\w{3,20}|argon2\w{0,4}|bcrypt\w{0,8}|scrypt|md5|sha1|unsalted_md5)\$[^\s"',;<>]{16,}+  # Django
-    )|\$(?:2[abxy]?|5|6|y|argon2(?:id|i|d))\$[^\s"',;<>]{20,}+           # crypt(3)
+    )|(?<=[\w-]):[0-9A-Za-z]{6}:[\w-]{43}(?![\w-])                         # signed by Django, with a time
+    |\$(?:2[abxy]?|5|6|y|argon2(?:id|i|d))\$[^\s"',;<>]{20,}+           # crypt(3)
     """,
     re.VERBOSE,
 )
@@ -85,7 +77,10 @@ _TOKEN = re.compile(
 def mask_text(text: str) -> str:
     """Return `text` with what looks like a secret replaced by asterisks."""
     # most texts hold none of these, and then nothing is searched
-    if ":" in text or "=" in text or "', " in text or '", ' in text or "--" in text or "</" in text or "%3" in text:
+    if (
+        ":" in text or "=" in text or "', " in text or '", ' in text or "--" in text or "</" in text or "%3" in text
+        or "%2" in text or "lt;" in text or (not text.isascii() and ("\uff1a" in text or "\uff1d" in text))
+    ):  # fmt: skip
         return _mask(text)
     if (
         len(text) >= _SHORTEST_TOKEN
@@ -97,6 +92,8 @@ def mask_text(text: str) -> str:
         lowered = text.lower()
         if "earer " in lowered or "asic " in lowered or "oken " in lowered:
             return _mask(text)
+        if " -" in lowered or "pass" in lowered or "identified" in lowered or "auth " in lowered:
+            return _mask(text)
     return text
 
 
@@ -105,13 +102,15 @@ def _mask(text: str) -> str:
         text = _PRIVATE_KEY.sub(MASK, text)
     lowered = text.lower()
     if may_name_a_secret(lowered):
-        text = _mask_pairs(text)
-        if "</" in text:
-            text = _XML.sub(_mask_element, text)
-    if "@" in text and "://" in text:
+        text = mask_pairs(text)
+        if "</" in text or "lt;/" in text or "%3" in text or "%25" in text:
+            text = _mask_elements(text)
+    if ("@" in text and "://" in text) or "%2" in text:
         text = _USER_INFO.sub(f"{MASK}@", text)
-    if "earer " in lowered or "asic " in lowered or "oken " in lowered:
+    if "earer" in lowered or "asic" in lowered or "oken" in lowered:
         text = _CREDENTIALS.sub(_mask_credentials, text)
+    if "-u" in text or "pass" in lowered or "identified" in lowered or "auth " in lowered:
+        text = _IN_COMMANDS.sub(_mask_in_command, text)
     if _LONG_RUN.search(text):
         text = _TOKEN.sub(MASK, text)
         if "-" in text:
@@ -119,57 +118,28 @@ def _mask(text: str) -> str:
     return text
 
 
-def _mask_pairs(text: str) -> str:
+def _mask_elements(text: str) -> str:
     shown: list[str] = []
     position = 0
-    for match in _KEY.finditer(text):
-        if match.start() < position:  # within a value that was masked
-            continue
-        key = match["key"] or match["option"]
-        if not is_hidden(key):
-            continue
-        start, end = _value_span(text, match.end(), key)
-        if end > start and text[start:end] not in _EMPTY_VALUES:
+    named = False  # by an element before this one: <name>password</name><value>x</value>
+    for match in _ELEMENT.finditer(text):
+        key = decoded(match["key"])
+        if key.lower() in NAMES and is_hidden(match["value"]):
+            named = True
+        elif named or is_hidden(key):
+            start, end = match.span("value")
             shown += (text[position:start], MASK)
-            position = end
-    if not shown:
-        return text
+            position, named = end, False
     shown.append(text[position:])
     return "".join(shown)
 
 
-def _value_span(text: str, start: int, key: str) -> tuple[int, int]:
-    """Return where the value that begins at `start` lies, without the quotes around it."""
-    match = _VALUE.match(text, start)
-    if match is None:
-        return start, start
-    if match["quoted"] is not None:
-        opening = match["escaped"] or match["quoted"][0]
-        begin = match.start("quoted") + len(opening)
-        closed = match["quoted"].endswith(opening) and match.end() - begin >= len(opening)
-        return begin, match.end() - len(opening) if closed else match.end()
-    if match["brackets"] is not None:
-        return start, _end_of_brackets(text, match.end("brackets") - 1)
-    if key.lower() in _HEADERS:
-        line = _WHOLE_LINE.match(text, start)
-        return start, line.end() if line else match.end()
-    return start, start + len(match[0].rstrip(",;)]}."))
-
-
-def _end_of_brackets(text: str, start: int) -> int:
-    depth = 0
-    for match in _BRACKET.finditer(text, start):
-        if match["quoted"] is None:
-            depth += 1 if match[0] in "([{" else -1
-            if depth <= 0:
-                return match.end()
-    return len(text)
-
-
-def _mask_element(match: re.Match[str]) -> str:
-    if not is_hidden(match["key"]):
+def _mask_in_command(match: re.Match[str]) -> str:
+    value = match["value"]
+    if value == MASK or value.strip("\"'") in ("", MASK):
         return match[0]
-    return f"<{match['key']}{match['attributes'] or ''}>{MASK}"
+    quote = value[0] if value[0] in "\"'" else ""
+    return f"{match[0][: -len(value)]}{quote}{MASK}{quote}"
 
 
 def _mask_credentials(match: re.Match[str]) -> str:
@@ -178,7 +148,7 @@ def _mask_credentials(match: re.Match[str]) -> str:
         secret = _is_basic(value)
     else:  # "token validation" is English, "Token 9944b09199c62bcf" is not
         secret = len(value) >= 16 or not (value.isalpha() and value.islower())
-    return f"{match['scheme']} {MASK}" if secret else match[0]
+    return f"{match['scheme']}{match['space']}{MASK}" if secret else match[0]
 
 
 def _is_basic(value: str) -> bool:
