@@ -153,6 +153,26 @@ def test_unparsed_line__says_so(broken: dict[str, Scribe]) -> None:
     assert (field(found, "message"), field(found, "event.dataset")) == ('{"half": ', "unparsed")
 
 
+LIE = {
+    "service": {"name": "nginx"},
+    "event": {"dataset": "nginx.access"},
+    "log": {"file": {"path": "/var/log/nginx/access.jsonl"}},
+}
+
+
+def test_line_that_claims_to_be_another_s__is_its_writer_s(probe: Probe, scribe: Scribe) -> None:
+    """From web's volume, whatever form the names have."""
+    dotted = {"service.name": "nginx", "event.dataset": "nginx.access", "log.file.path": "/var/log/nginx/access.jsonl"}
+    several = {"service": {"name": ["nginx"]}, "event": {"dataset": ["django.log", "nginx.access"]}}
+    lies = [{**LINE, "event": {}, **lie, "message": f"lie {scribe.name}"} for lie in (LIE, dotted, several)]
+    scribe.write(1, "".join(f"{json.dumps(lie)}\n" for lie in lies).encode(), 1)
+    scribe.wait_found(SHIPPED_SECONDS)
+    found = probe.search({"query": {"match_phrase": {"message": f"lie {scribe.name}"}}}, fresh=True)["hits"]["hits"]
+    shown = [(field(hit["_source"], "service.name"), field(hit["_source"], "event.dataset")) for hit in found]
+    assert shown == [("web", "unparsed")] * len(lies)
+    assert not [hit for hit in found if "nginx" in field(hit["_source"], "log.file.path")]
+
+
 def test_half_a_line__is_sent_when_it_is_whole(scribe: Scribe) -> None:
     scribe.write(2)
     text = json.dumps({**LINE, "labels": {"e2e": scribe.name, "number": "1000000"}}).encode()

@@ -168,6 +168,21 @@ def test_no_line_of_ours__is_kept(rsyslog: Rsyslog, probe: Probe, scribe: Scribe
 
 
 @pytest.mark.parametrize(
+    "lie",
+    [{"event": {"dataset": "nginx.access"}}, {"event.dataset": "nginx.access"}, {"service": {"name": ["nginx"]}}],
+    ids=str,
+)
+def test_line_that_claims_to_be_nginx_s__is_none(
+    rsyslog: Rsyslog, probe: Probe, scribe: Scribe, lie: dict[str, Any]
+) -> None:
+    line = {**LINE, "message": f"lie {scribe.name}", **lie}
+    scribe.write(1, json.dumps(line).encode() + b"\n", 1)
+    scribe.wait_found(SHIPPED_SECONDS)
+    (document,) = found(probe, f"lie {scribe.name}", "logs-django.ops-default")
+    assert (document["event.dataset"], document.get("service")) == ("unparsed", None)
+
+
+@pytest.mark.parametrize(
     "oddity", [{"message": {"a": 1}}, {"_id": "x"}, {"...": "x"}, {"@timestamp": "yesterday"}], ids=str
 )
 def test_refused_line__is_kept_as_text(rsyslog: Rsyslog, probe: Probe, scribe: Scribe, oddity: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ class Shipper:
             Document(*events.processed(
                 events.event_of(line.raw, line.file.path, line.file.fingerprint, line.offset,
                                 line.file.input.longest_line_bytes),
-                self._told.processors,
+                (*line.file.input.processors, *self._told.processors),
             ))
             for line in batch
         ]  # fmt: skip

@@ -29,6 +29,7 @@ class Input:
     fingerprint_length: int
     clean_removed: bool
     longest_line_bytes: int
+    processors: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def _input(told: dict[str, Any]) -> Input:
         fingerprint_length=scanner["fingerprint"].get("length", 1024),
         clean_removed=told.get("clean_removed", True),
         longest_line_bytes=told.get("message_max_bytes", 10_485_760),
+        processors=tuple(told["processors"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,8 +49,8 @@ def processed(event: dict[str, Any], processors: tuple[dict[str, Any], ...]) -> 
         if name == "fingerprint":
             identity = _fingerprint(event, told)
         elif name == "add_fields":
-            missing = told.get("when", {}).get("not", {}).get("has_fields")
-            if missing is None or not all(_get(event, each) is not None for each in missing):
+            wanted = told.get("when", {}).get("not", {}).get("regexp")
+            if wanted is None or not _matches(event, wanted):
                 added = told["fields"]
                 target = told.get("target", "fields")
                 event = merged(event, {target: added} if target else added)
@@ -69,6 +70,14 @@ def _fingerprint(event: dict[str, Any], told: dict[str, Any]) -> str | None:
             return None  # the processor fails, and the event goes on without
         source += f"|{name}|{value}"
     return hashlib.sha256(f"{source}|".encode()).hexdigest()
+
+
+def _matches(event: Any, wanted: Any) -> bool:
+    """Tell whether a field is a text that fits: `{log: {file: {path: "^/var"}}}` has the field and the expression."""
+    while isinstance(wanted, dict):
+        ((key, wanted),) = wanted.items()
+        event = event.get(key) if isinstance(event, dict) else None
+    return isinstance(event, str) and re.search(wanted, event) is not None
 
 
 def _get(event: Any, name: str) -> Any:
