@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.containers import compose
 from tests.e2e.commands import wait_for
 from tests.images.builder import kind_of, version_run
 from tests.images.catalog import Image, content_hash, read_catalog
@@ -17,6 +18,7 @@ from tests.images.machine import machine_files
 pytestmark = pytest.mark.usefixtures("images")
 
 CATALOG = read_catalog()
+SERVICES = compose.read()["services"]
 PROGRAMS = [image for image in CATALOG.values() if image.component == "stand-in"]
 HARDENED = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", "--tmpfs", "/tmp"]
 
@@ -196,8 +198,7 @@ def test_postgres__refuses_to_start_without_a_password(volume: str, start: Start
     ("name", "port"), [("prometheus", 9090), ("alertmanager", 9093), ("node-exporter", 9100), ("redis-exporter", 9121)]
 )
 def test_metrics__are_served_as_the_user_of_compose(start: Start, name: str, port: int) -> None:
-    user = "59000:59000" if name == "redis-exporter" else "65534:65534"
-    container = start(name, "--user", user)
+    container = start(name, "--user", SERVICES[name]["user"])
     get = ("exec", container, "wget", "-q", "-O-", f"http://127.0.0.1:{port}/metrics")
     eventually(f"{name} serves its metrics", lambda: "# TYPE" in docker(*get, check=False))
 
@@ -207,7 +208,8 @@ def test_nginx_exporter__has_no_shell() -> None:
 
 
 def test_celery_exporter__takes_its_broker_from_the_environment(start: Start) -> None:
-    container = start("celery-exporter", "--user", "65534:65534", "-e", "CE_BROKER_URL=redis://127.0.0.1:1/0")
+    user = SERVICES["celery-exporter"]["user"]
+    container = start("celery-exporter", "--user", user, "-e", "CE_BROKER_URL=redis://127.0.0.1:1/0")
     eventually("it tries that broker", lambda: "127.0.0.1:1" in docker("logs", container))
 
 
