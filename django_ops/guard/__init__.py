@@ -1,1 +1,1 @@
-"""Decisions that several rooms share: whom to believe, whom to let in."""
+"""Decisions that several rooms share: whom to believe, whom to let in, what stores may hold."""

@@ -22,7 +22,7 @@ UNREADABLE = object()
 
 def encode(value: Any) -> bytes:
     """Return an entry. Raises TypeError for a value that would not come back as it was."""
-    _refuse_what_would_change(value)
+    refuse_what_would_change(value)
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -34,16 +34,17 @@ def decode(entry: bytes) -> Any:
         return UNREADABLE
 
 
-def _refuse_what_would_change(value: Any) -> None:
+def refuse_what_would_change(value: Any) -> None:
+    """Raise TypeError for a value that JSON has no form for, or another one."""
     kind = type(value)
     if kind is dict:
         for key, item in value.items():
             if type(key) is not str:
                 raise TypeError(f"The cache keeps JSON, whose keys are text: not the {type(key).__name__} {key!r:.80}")
-            _refuse_what_would_change(item)
+            refuse_what_would_change(item)
     elif kind is list:
         for item in value:
-            _refuse_what_would_change(item)
+            refuse_what_would_change(item)
     elif kind is float and not math.isfinite(value):
         raise TypeError(f"The cache keeps JSON, which has no {value}")
     # a template's fragment is cached marked as safe, and is not marked when it comes back
@@ -97,6 +98,19 @@ class PyMemcacheCache(_JSONCache, memcached.PyMemcacheCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, _with_option(params, "serde", MemcachedSerializer()))
+
+    # before pymemcache, which takes any error for one of the server, and passes over it with ignore_exc
+    def add(self, key: str, value: Any, *arguments: Any, **options: Any) -> bool:
+        refuse_what_would_change(value)
+        return bool(super().add(key, value, *arguments, **options))
+
+    def set(self, key: str, value: Any, *arguments: Any, **options: Any) -> None:
+        refuse_what_would_change(value)
+        super().set(key, value, *arguments, **options)
+
+    def set_many(self, data: dict[str, Any], *arguments: Any, **options: Any) -> list[str]:
+        refuse_what_would_change(list(data.values()))
+        return list(super().set_many(data, *arguments, **options))
 
 
 def _with_option(params: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
