@@ -1,17 +1,21 @@
 """Brings Elasticsearch to what this repository says: roles, users, templates, data stream, retention; then Kibana.
 
 It may run as often as one likes: what is right is left alone. Without an argument it waits for Elasticsearch, and loads
-Kibana's saved objects if Kibana is up already; with the argument `kibana` it waits for Kibana, and does only that.
+Kibana's saved objects if Kibana is up already; with the argument `kibana` it waits for Kibana, and does only that. With
+the argument `keep` it goes on for ever, and keeps the lines below their size.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import people
 import saved_objects
+import size
 import templates
 from client import Answer, Server, SetupError
 
@@ -21,6 +25,12 @@ ELASTICSEARCH_URL = os.environ.get("ELASTICSEARCH_URL") or "http://elasticsearch
 KIBANA_URL = os.environ.get("KIBANA_URL") or "http://kibana:5601"
 #: A month of lines: what one looks back to, and what a small disk holds.
 RETENTION = os.environ.get("LOG_RETENTION") or "30d"
+#: And what they may take on the disk, whatever comes: 7 million lines at the 700 bytes of a request's, which is 120,000
+#: requests a day for a month, as nginx has a line for each too.
+SIZE = os.environ.get("LOG_SIZE") or "5gb"
+#: By what comes in a minute, the lines may be above their size: 60 MB at 1,000 lines a second.
+KEEP_EVERY_SECONDS = float(os.environ.get("KEEP_EVERY_SECONDS") or 60)
+HEARTBEAT = Path("/tmp/heartbeat")  # noqa: S108 - for the container's health check
 #: A node on a slow machine takes 40 s to start, and some more to open its indices.
 DEADLINE_SECONDS = float(os.environ.get("DEADLINE_SECONDS") or 180)
 #: Right after the start, users may not be readable yet.
@@ -67,11 +77,27 @@ def set_up_kibana(wait: bool) -> None:
     say(f"{saved_objects.load(kibana, path)} saved objects loaded into Kibana")
 
 
+def keep_for_ever() -> None:
+    """Keep age and size until SIGTERM. An Elasticsearch that is away is asked again. Raises SetupError at the start."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    most = size.most_bytes(SIZE)
+    server = Server(ELASTICSEARCH_URL, "elastic", people.password(SECRETS, "elastic-password"))
+    while True:
+        try:
+            size.keep(server, most, say)
+            HEARTBEAT.touch()
+        except (SetupError, OSError) as error:
+            say(f"the size of the lines is not kept: {error}")
+        time.sleep(KEEP_EVERY_SECONDS)
+
+
 def main(arguments: list[str]) -> None:
     """Do what the command line says; exits with 1 and one message where that is impossible."""
-    if arguments not in ([], ["kibana"]):
-        sys.exit("usage: setup.py [kibana]")
+    if arguments not in ([], ["kibana"], ["keep"]):
+        sys.exit("usage: setup.py [kibana | keep]")
     try:
+        if arguments == ["keep"]:
+            keep_for_ever()
         if arguments:
             set_up_kibana(wait=True)
             return

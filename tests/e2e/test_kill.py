@@ -26,7 +26,7 @@ LONG_RUNNING = {name for name, _ in _PROJECT.services if name not in _PROJECT.on
 ROUNDS = (
     ("postgres", "filebeat", "prometheus", "node-exporter", "celery-exporter"),
     ("redis", "elasticsearch", "alertmanager", "nginx-exporter"),
-    ("memcached", "kibana", "redis-exporter"),
+    ("memcached", "kibana", "redis-exporter", "elasticsearch-keeper"),
     ("web", "grafana", "postgres-exporter", "beat", "flower"),
     ("nginx", "worker"),
 )
@@ -36,6 +36,7 @@ NEEDS = {
     "flower": {"worker"},
     "prometheus": {"alertmanager"},
     "grafana": {"prometheus", "elasticsearch"},
+    "elasticsearch-keeper": {"elasticsearch"},
 }
 #: Who could lose an acknowledged write or its line, and who a line on its way to Elasticsearch.
 WRITES, SHIPS = {"nginx", "web", "postgres"}, {"filebeat", "elasticsearch"}
