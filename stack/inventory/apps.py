@@ -1,6 +1,7 @@
 """Declares the inventory."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 
 
 class InventoryConfig(AppConfig):
@@ -9,3 +10,9 @@ class InventoryConfig(AppConfig):
     name = "stack.inventory"
     label = "inventory"
     verbose_name = "Server inventory"
+
+    def ready(self) -> None:
+        """Ask the first administrator to change the generated password."""
+        from stack.inventory.accounts import ask_for_another_password
+
+        user_logged_in.connect(ask_for_another_password, dispatch_uid="stack.inventory")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import django
 from django.core.exceptions import ImproperlyConfigured
@@ -81,7 +82,10 @@ def create_administrator() -> bool:
 
     user_model = get_user_model()
     users = user_model._default_manager
-    if not hasattr(user_model, "is_superuser") or users.filter(is_superuser=True).exists():
+    if not hasattr(user_model, "is_superuser"):
+        return False
+    if users.filter(is_superuser=True).exists():
+        _ask_for_another_password(users, Path(path))
         return False
     password = _password(Path(path))
     if user_model.USERNAME_FIELD != "username":
@@ -89,6 +93,15 @@ def create_administrator() -> bool:
         return False
     users.create_superuser(ADMINISTRATOR, **dict.fromkeys(user_model.REQUIRED_FIELDS, ""), password=password)
     return True
+
+
+def _ask_for_another_password(users: Any, path: Path) -> None:
+    """Say that the administrator still has the password that a file has, at each start until it is changed."""
+    with suppress(MigrationError):
+        password = _password(path)
+        found = users.filter(is_superuser=True, **{users.model.USERNAME_FIELD: ADMINISTRATOR})
+        if any(user.check_password(password) for user in found):
+            print(f"The user {ADMINISTRATOR} still has the password in {path}: change it on the site")
 
 
 def _password(path: Path) -> str:

@@ -177,6 +177,19 @@ def test_admin_password__the_old_one_no_longer_works(client, db):
     assert not client.login(username="admin", password=old)
 
 
+@pytest.mark.parametrize("door", ["/admin/login/?next=/admin/", "/account/login/?next=/"])
+@pytest.mark.parametrize(("password", "is_asked"), [("generated", True), ("another", False)])
+def test_generated_password__is_to_be_changed(
+    client, db, django_user_model, tmp_path, monkeypatch, door, password, is_asked
+):
+    """At the first sign-in, and at each until it is: a file still has it."""
+    (tmp_path / "admin-password").write_text("generated\n")
+    monkeypatch.setenv("ADMIN_PASSWORD_FILE", str(tmp_path / "admin-password"))
+    django_user_model.objects.create_superuser("admin", "", password)
+    page = client.post(door, {"username": "admin", "password": password}, follow=True).content.decode()
+    assert ('<a href="/account/password/">Choose another one</a>' in page) == is_asked
+
+
 def test_reset_password__creates_the_user(db, django_user_model):
     reset_password("visitor", superuser=False)
     assert not django_user_model.objects.get().is_staff

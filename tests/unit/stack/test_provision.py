@@ -40,6 +40,17 @@ def test_administrator__is_made_once(db, password_file, django_user_model):
     assert not migrate.create_administrator()
 
 
+def test_administrator__is_asked_for_another_password_at_each_start(db, password_file, django_user_model, capsys):
+    migrate.create_administrator()
+    migrate.create_administrator()
+    assert "still has the password in" in capsys.readouterr().out
+    admin = django_user_model.objects.get()
+    admin.set_password("another password")
+    admin.save()
+    migrate.create_administrator()
+    assert capsys.readouterr().out == ""
+
+
 def test_administrator__none_beside_another(db, password_file, django_user_model):
     django_user_model.objects.create_superuser("root", "", "a long password")
     assert not migrate.create_administrator()
