@@ -206,7 +206,7 @@ def gate_without_page() -> Iterator[str]:
 def permissions_of_no_app() -> Iterator[str]:
     """Only superusers have it."""
     for service in registered().values():
-        for permission in (service.permission, *(permission for permission, _ in service.roles)):
+        for permission, _ in service.named_permissions:
             label = permission.partition(".")[0]
             if not any(config.label == label for config in apps.get_app_configs()) and label != "ops_gate":
                 yield f"OPS_GATE_SERVICES[{service.name!r}] has the permission {permission!r}, and no app is {label!r}."

@@ -12,6 +12,7 @@ def services(secrets: Path) -> dict[str, dict[str, Any]]:
         # Flower has its links from the root of the site, so it is told the prefix: FLOWER_URL_PREFIX in compose.yml
         "flower": {
             "upstream": "http://flower:5555",
+            "change_permission": "ops_gate.change_flower",  # to revoke tasks, to end workers
             "credentials_file": secrets / "flower-auth",
             "health_path": "/ops/flower/healthcheck",
         },
@@ -47,6 +48,7 @@ def services(secrets: Path) -> dict[str, dict[str, Any]]:
         },
         "alertmanager": {
             "upstream": "http://alertmanager:9093",
+            "change_permission": "ops_gate.change_alertmanager",  # to silence alerts
             "credentials_file": secrets / "alertmanager-auth",
             "keep_prefix": False,
             "health_path": "/-/healthy",

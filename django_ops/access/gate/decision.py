@@ -70,6 +70,7 @@ class Person:
     may_open: bool
     role: str
     authorization: str = ""  # what the UI's own password makes of it; not the person's
+    may_change: bool = True
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _refusal(service: Service, person: Person, ask: Ask) -> Reason | None:
     if ask.is_websocket and not service.websocket:
         return Reason.NO_WEBSOCKETS
     if ask.is_websocket or ask.method not in SAFE_METHODS:
-        return _foreignness(ask)
+        return _foreignness(ask) if person.may_change else Reason.NO_PERMISSION
     return None
 
 

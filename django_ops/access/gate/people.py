@@ -151,6 +151,7 @@ def look_up(claim: Claim, service: Service) -> Person | None:
         may_open=bool(user.has_perm(service.permission)),
         role=role,
         authorization=credentials(service),
+        may_change=not service.change_permission or bool(user.has_perm(service.change_permission)),
     )
 
 

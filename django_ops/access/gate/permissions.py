@@ -21,9 +21,7 @@ def wanted(every: Iterable[Service]) -> dict[str, str]:
     """Return the codename and the name of each permission of ours that the UIs ask for."""
     found: dict[str, str] = {}
     for service in every:
-        named = [(service.permission, f"Can open {service.title}")]
-        named += [(permission, f"Is {role} in {service.title}") for permission, role in service.roles]
-        for permission, name in named:
+        for permission, name in service.named_permissions:
             label, _, codename = permission.partition(".")
             if label == APP:
                 found.setdefault(codename, name[:255])

@@ -32,6 +32,8 @@ class Service:
     title: str = ""
     #: Whoever has it may open the UI; by default `ops_gate.view_<name>`, with _ for -.
     permission: str = ""
+    #: Whoever lacks it may only read: by GET, HEAD and OPTIONS, without a websocket; "": all may change things.
+    change_permission: str = ""
     #: The path of the UI itself that answers below 500 while it is well; by default the one it is reached at.
     health_path: str = ""
     #: The header that tells the UI who is there, such as "X-WEBAUTH-USER"; "": none is sent.
@@ -94,6 +96,13 @@ class Service:
             (AUTHORIZATION, "Authorization" if self.credentials_file else ""),
         )
         return {ours: theirs for ours, theirs in pairs if theirs}
+
+    @property
+    def named_permissions(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of a permission and what people call it."""
+        changes = [(self.change_permission, f"Can change things in {self.title}")] if self.change_permission else []
+        roles = ((permission, f"Is {role} in {self.title}") for permission, role in self.roles)
+        return ((self.permission, f"Can open {self.title}"), *changes, *roles)
 
     def upstream_path(self, path: str) -> str:
         """Return what the UI is asked for at the public `path`. Raises ValueError for one outside of the prefix."""

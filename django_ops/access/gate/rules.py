@@ -119,6 +119,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "upstream": _upstream,
     "title": _title,
     "permission": _matches(_PERMISSION, "of the form app_label.codename"),
+    "change_permission": _matches(_PERMISSION, "of the form app_label.codename"),
     "health_path": _matches(_PATH, 'a path such as "/healthz"'),
     "user_header": _header,
     "email_header": _header,

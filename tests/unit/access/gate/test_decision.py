@@ -98,6 +98,19 @@ def test_refusal__is_a_sentence_for_a_header(reason):
     assert re.fullmatch(r"[A-Z][ !#-~]+[.]", refusal(reason))
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "get", ""])
+def test_change_permission__without_it_nothing_is_changed(method):
+    reader = replace(ANN, may_change=False)
+    assert reason(replace(POST, method=method, sec_fetch_site="same-origin"), person=reader) is Reason.NO_PERMISSION
+    assert reason(GET, person=reader) is Reason.ALLOWED
+
+
+def test_change_permission__without_it_there_is_no_websocket():
+    ask = replace(GET, is_websocket=True, sec_fetch_site="same-origin")
+    assert reason(ask, GRAFANA) is Reason.ALLOWED
+    assert reason(ask, GRAFANA, replace(ANN, may_change=False)) is Reason.NO_PERMISSION
+
+
 def test_host__that_is_not_ours():
     assert reason(replace(GET, host_is_known=False)) is Reason.FOREIGN_HOST
 

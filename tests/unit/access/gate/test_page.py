@@ -65,6 +65,13 @@ def test_permissions__are_made_once(django_assert_num_queries):
     assert Permission.objects.filter(content_type=content_type).count() == 3
 
 
+def test_permissions__to_change_things():
+    entry = {"upstream": "http://flower:5555", "change_permission": "ops_gate.change_flower"}
+    with override_settings(OPS_GATE_SERVICES={"flower": entry}):
+        permissions.create()
+    assert ours()["change_flower"] == "Can change things in Flower"
+
+
 def test_permissions__of_before_stay():
     with override_settings(OPS_GATE_SERVICES={"kibana": {"upstream": "http://kibana:5601"}}):
         permissions.create()

@@ -1,9 +1,11 @@
 """Who a session is and what they may: read each time, looked up once in a while."""
 
+from dataclasses import replace
+
 import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.backends import AllowAllUsersModelBackend, ModelBackend
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import override_settings
 
 from django_ops.access.gate import people
@@ -30,6 +32,14 @@ def test_find__user_without_the_permission(ann):
 def test_find__user_with_the_permission(ann):
     ann.user_permissions.add(permission())
     assert find(session_of(ann), FLOWER).may_open
+
+
+def test_find__what_a_user_may_change(ann):
+    service = replace(FLOWER, change_permission="auth.change_user")
+    assert (find(session_of(ann), FLOWER).may_change, find(session_of(ann), service).may_change) == (True, False)
+    memory.clear()
+    ann.user_permissions.add(Permission.objects.get(codename="change_user"))
+    assert find(session_of(ann), service).may_change
 
 
 def test_find__user_whose_group_has_the_permission(ann):
