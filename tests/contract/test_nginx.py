@@ -204,10 +204,6 @@ def test_headers__too_large_are_refused(edge):
     assert edge.ask("/", X_Large="x" * 9000).status in {400, 431}
 
 
-def test_address__may_not_hold_every_connection():
-    assert "limit_conn per_address" in (SOURCE / "site.conf").read_text()
-
-
 # paths of nginx's own ------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.nginxes import SOURCE, Edge, Names, application, make_www, readable_directory, start_nginx
-from tests.integration.services import HOST, wait_until
+from tests.integration.services import HOST, held_port, wait_until
 
 pytestmark = pytest.mark.one_python
 
@@ -51,6 +52,10 @@ def statuses(connections: list[socket.socket], seconds: float = 2.0) -> list[int
             found.append(0)
         seconds = min(seconds, 0.2)
     return found
+
+
+def answered(connections: list[socket.socket]) -> list[socket.socket]:
+    return select.select(connections, [], [], 0)[0]
 
 
 def connect(stack: ExitStack, edge: Edge, by: str, request: bytes) -> socket.socket:
@@ -159,6 +164,21 @@ def test_slow_uploads__of_one_address_leave_room_for_others(edge):
         middling = [connect(stack, edge, OTHER, upload(999_999, 1000)) for _ in range(20)]
         assert sorted(statuses(middling)) == [*[0] * 16, *[429] * 4]
         assert edge.ask("/form", "POST", b"x" * 9_999, by=OTHER).status == 200
+
+
+def test_requests__of_one_client_are_bounded(home):
+    """Here they wait for an application; slow readers of long answers are as many."""
+    with start_nginx(home, Names(HOST), held_port()) as edge, ExitStack() as stack:
+        ask = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        waiting = [connect(stack, edge, HOST, ask) for _ in range(270)]
+        wait_until(lambda: len(answered(waiting)) == 14, "14 are refused")
+        assert set(statuses(answered(waiting))) == {429}
+        assert statuses([connect(stack, edge, OTHER, ask)], 0.2) == [0]
+        assert edge.ask("/assets/plain.txt").status == 200
+        guess = b"POST /admin/login/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
+        at_work = [connect(stack, edge, OTHER, guess) for _ in range(5)]
+        wait_until(lambda: len(answered(at_work)) == 1, "the fifth sign-in is refused while four are not answered")
+        assert statuses(answered(at_work)) == [429]
 
 
 # sign-ins ------------------------------------------------------------------------------------------------------------

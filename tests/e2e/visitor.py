@@ -89,8 +89,16 @@ class Visitor:
         return self.request(path, "POST", {**form, "csrfmiddlewaretoken": token[1]})
 
     def sign_in(self, password: str, username: str = "admin") -> Visitor:
-        """Sign in to the admin. Raises AssertionError."""
-        answer = self.post("/admin/login/?next=/admin/", {"username": username, "password": password})
+        """Sign in to the admin, as soon as nginx has a turn for this machine. Raises AssertionError."""
+        form = {"username": username, "password": password}
+        answers: list[Answer] = []
+
+        def answered() -> bool:
+            answers.append(self.post("/admin/login/?next=/admin/", form))
+            return answers[-1].status != 429
+
+        wait_for("a turn to sign in", answered, 30, every_seconds=2)
+        answer = answers[-1]
         assert answer.status == 302, f"{username} cannot sign in: {answer.status} {answer.error}"
         return self
 
