@@ -5,20 +5,17 @@ And who sees whom: from within each container's file systems, as its user.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.contract.containers.networks import EDGE, OUTWARD
 from tests.e2e.claims import claim_outside
 from tests.e2e.commands import docker, run
+from tests.e2e.crawl import crawl, files_of_volumes, look_around
 from tests.e2e.facts import inspect
 from tests.e2e.stack import Stack
 
@@ -102,46 +99,9 @@ def test_host__publishes_nothing_but_the_edge(running: Stack) -> None:
     assert re.findall(r"[\d.:\[\]]+->\d+", published) == [f"127.0.0.1:{running.port}->8080"]
 
 
-CRAWLER = Path(__file__).with_name("crawler.py")
-#: The node exporter sees all directories of this machine.
-CRAWL_SECONDS = 60
-
-#: [device, inode, name] of what is in a volume: with the device, a file is the same by whatever path one gets there.
-Files = list[tuple[int, int, str]]
-
-
-def files_of_volumes(stack: Stack) -> dict[str, Files]:
-    """Return the volumes' own directories and all files in them, by the engine's name of the volume."""
-    volumes = stack.volumes()
-    told = json.loads(docker("volume", "inspect", *volumes.values()))
-    places = {each["Name"]: Path(each["Mountpoint"]) for each in told}
-    found: dict[str, Files] = {}
-    for name, volume in volumes.items():
-        paths = [places[volume]]
-        paths += [Path(folder, file) for folder, _, files in os.walk(places[volume]) for file in files]
-        stats = [(path.lstat(), name / path.relative_to(places[volume])) for path in paths if path.exists()]
-        found[volume] = [(stat.st_dev, stat.st_ino, str(shown)) for stat, shown in stats]
-    return found
-
-
-def crawl(pid: int, files: Files) -> dict[str, list[str]]:
-    """Return what crawler.py finds from within a container: `processes` of others, and which of the files."""
-    told = run("python3", str(CRAWLER), str(pid), text=json.dumps({"files": files}), timeout=CRAWL_SECONDS)
-    return json.loads(told.stdout)
-
-
 def test_container__sees_nothing_of_another(running: Stack, report: dict[str, list[str]]) -> None:
     """Neither the environment, the files or the memory of a process, nor a volume that is not its own."""
-    volumes = files_of_volumes(running)
-
-    def look(item: dict[str, Any]) -> dict[str, list[str]]:
-        own = {mount.get("Name") for mount in item["Mounts"]}
-        others = [file for volume, files in volumes.items() if volume not in own for file in files]
-        return crawl(item["State"]["Pid"], others)
-
-    items = {name: item for name, (item, *_) in running.containers().items() if item["State"]["Pid"]}
-    with ThreadPoolExecutor(2) as pool:
-        found = dict(zip(items, pool.map(look, items.values()), strict=True))
+    found = look_around(running)
     count = len({line.split()[0] for seen in found.values() for line in seen["processes"]})
     report.setdefault("figures", []).append(f"processes that another container can read: {count}")
     assert {name: seen for name, seen in found.items() if seen["processes"] or seen["files"]} == {}
