@@ -197,7 +197,6 @@ def _door(service: Service, every: Iterable[Service], auth_path: str, around: Su
     bare = service.prefix.rstrip("/")
     yield from _block(f"location = {bare}", ["absolute_redirect off;", f"return 308 {service.prefix}$is_args$args;"])
     target = _variable(service, "target")
-    milliseconds = int(service.timeout_seconds * 1000)
     yield from _block(
         f"location ^~ {service.prefix}",
         [
@@ -218,8 +217,8 @@ def _door(service: Service, every: Iterable[Service], auth_path: str, around: Su
             *_PROXYING,
             "proxy_buffering off;",  # server-sent events, and long answers, as they come
             "proxy_connect_timeout 5s;",
-            f"proxy_send_timeout {milliseconds}ms;",
-            f"proxy_read_timeout {milliseconds}ms;",
+            f"proxy_send_timeout {service.timeout_seconds * 1000:.0f}ms;",
+            f"proxy_read_timeout {service.timeout_seconds * 1000:.0f}ms;",
             *(_tls(service, around) if service.scheme == "https" else []),
             # a variable: nginx looks the name up at the request, and starts without the UI
             f"proxy_pass {service.origin}{target};",
@@ -244,13 +243,12 @@ def _answers(service: Service) -> Iterator[tuple[str, str]]:
 
 
 def _request_headers(service: Service, every: Iterable[Service], around: Surroundings) -> Iterator[str]:
-    bare = service.prefix.rstrip("/")
     set_by_us = {
         "Host": "$ops_gate_host",
         "X-Forwarded-Host": "$ops_gate_host",
         "X-Forwarded-For": around.client,
         "X-Forwarded-Proto": around.scheme,
-        "X-Forwarded-Prefix": '""' if service.keep_prefix else bare,
+        "X-Forwarded-Prefix": '""' if service.keep_prefix else service.prefix.rstrip("/"),
         "Cookie": _variable(service, "cookies") if service.cookies else '""',
         "Connection": '"close"',
     }
@@ -260,9 +258,7 @@ def _request_headers(service: Service, every: Iterable[Service], around: Surroun
     for name, value in set_by_us.items():
         yield f"proxy_set_header {name} {value};"
     known = {name.lower() for name in set_by_us}
-    for name in _emptied(every):
-        if name.lower() not in known:
-            yield f'proxy_set_header {name} "";'
+    yield from (f'proxy_set_header {name} "";' for name in _emptied(every) if name.lower() not in known)
 
 
 def _emptied(every: Iterable[Service]) -> list[str]:
