@@ -122,6 +122,11 @@ def test_websocket__is_refused(gate):
     assert gate.ask("/ops/flower/ws", by="root", **headers).status == 403
 
 
+def test_body__of_nobody_takes_no_room(gate):
+    head = f"GET /ops/flower/ HTTP/1.1\r\nHost: {NAME}\r\nAccept: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert gate.send(head.encode() + b"5000\r\n" + b"x" * 0x5000).startswith(b"HTTP/1.1 413 ")
+
+
 # what a UI is told --------------------------------------------------------------------------------------------------
 
 

@@ -163,7 +163,9 @@ def _question(service: Service, auth_path: str, around: Surroundings) -> list[st
 
 def _sign_in(service: Service, auth_path: str, around: Surroundings) -> list[str]:
     """Whom nobody is signed in with: a browser is sent to LOGIN_URL, everybody else is told 401."""
-    return _block(f"location {_named(service)}", _to_django(f"{auth_path}{service.name}/{SIGN_IN}", around))
+    # a body of unknown length is read although it is not passed on: it must not fill what bodies of others wait in
+    lines = ["client_max_body_size 16k;", *_to_django(f"{auth_path}{service.name}/{SIGN_IN}", around)]
+    return _block(f"location {_named(service)}", lines)
 
 
 def _named(service: Service) -> str:
