@@ -25,6 +25,8 @@ def h6_read_only(project: Project) -> Complaints:
 def h7_writable(project: Project) -> Complaints:
     """What can be written has a bound and one owner: sized tmpfs, read-only binds, volumes of one service each.
 
+    A tmpfs counts as memory: whoever fills all that a service has must not end the service.
+
     Who gives a volume to its owner has ended before that one starts, which waits for it: this is no second writer.
     """
     services = dict(project.services)
@@ -44,6 +46,10 @@ def h7_writable(project: Project) -> Complaints:
                     yield name, f"volume {target} has no name"
                 else:
                     writers[volume["source"]].add(name)
+        limits = ((service.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+        sizes = [(volume.get("tmpfs") or {}).get("size") or 0 for volume in service.get("volumes") or []]
+        if limits.get("memory") and sum(map(bytes_of, sizes)) >= bytes_of(limits["memory"]):
+            yield name, "its tmpfs may take all of its memory"
     for volume_name, names in writers.items():
         owners = {name for name in names if not _all_wait(services, names - {name}, name)}
         if len(owners) > 1:
