@@ -41,6 +41,13 @@ def edge(home: Path) -> Iterator[Edge]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def trusting_edge() -> Iterator[Edge]:
+    """It believes this machine about the addresses of clients."""
+    with readable_directory() as directory, start_nginx(directory, Names(HOST), 1, TRUSTED_PROXIES=HOST) as running:
+        yield running
+
+
 def statuses(connections: list[socket.socket], seconds: float = 2.0) -> list[int]:
     """Return the status of each answer that has come within so many seconds of silence; 0 where there is none."""
     found = []
@@ -164,6 +171,22 @@ def test_slow_uploads__of_one_address_leave_room_for_others(edge):
         middling = [connect(stack, edge, OTHER, upload(999_999, 1000)) for _ in range(20)]
         assert sorted(statuses(middling)) == [*[0] * 16, *[429] * 4]
         assert edge.ask("/form", "POST", b"x" * 9_999, by=OTHER).status == 200
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        (("2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2:ffff::"), [0, 0, 429]),
+        (("2001:db8::1", "2001:db8::2:0:0:3", "2001:db8::9"), [0, 0, 429]),
+        (("2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1"), [0, 0, 0]),
+        (("::ffff:10.0.0.1", "::ffff:10.0.0.2", "10.0.0.3"), [0, 0, 0]),
+    ],
+)
+def test_client__is_64_bits_of_an_ipv6_address(trusting_edge, addresses, expected):
+    head = "POST /upload HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {}\r\nContent-Length: 2000000\r\n\r\nx"
+    with ExitStack() as stack:
+        slow = [connect(stack, trusting_edge, HOST, head.format(address).encode()) for address in addresses]
+        assert sorted(statuses(slow, 0.5)) == expected
 
 
 def test_requests__of_one_client_are_bounded(home):
