@@ -50,5 +50,7 @@ done 2>/dev/null &
 
 status=0
 while kill -0 "$nginx" 2>/dev/null; do wait "$nginx" && status=0 || status=$?; done # a signal ends a wait
-wait "$filter" # for nginx's last words
+# For nginx's last words; but not for workers that live on when their master was killed: they end with the container.
+(sleep 2; kill "$filter") 2>/dev/null &
+wait "$filter" || :
 exit "$status"

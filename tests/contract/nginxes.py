@@ -130,6 +130,7 @@ class Edge:
         self.port, self.tls_port, self.status_port = port, tls_port, status_port
         self.run, self.log = directory / "run", directory / "log" / "access.jsonl"
         self.errors = directory / "output.log"
+        self.entrypoint: subprocess.Popen[bytes]
 
     def ask(
         self, path: str, method: str = "GET", body: bytes | None = None, *, by: str = HOST, **headers: str
@@ -248,7 +249,7 @@ def start_nginx(directory: Path, names: Names, application_port: int, **variable
         **variables,
     }
     command = ["sh", str(SOURCE / "entrypoint.sh")]
-    with running(command, directory, lambda: _livez(edge), environment=environment):
+    with running(command, directory, lambda: _livez(edge), environment=environment) as edge.entrypoint:
         yield edge
 
 

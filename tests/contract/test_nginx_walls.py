@@ -140,6 +140,18 @@ def test_error_log__survives_its_filter(edge):
     assert first not in filters()
 
 
+def test_killed_master__ends_the_container(edge):
+    """Its workers would go on, without anybody who sees to them."""
+    master = int((edge.run / "nginx.pid").read_text())
+    workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    os.kill(master, signal.SIGKILL)
+    try:
+        assert edge.entrypoint.wait(20) == 128 + signal.SIGKILL
+    finally:
+        for worker in workers:
+            os.kill(int(worker), signal.SIGKILL)
+
+
 def test_last_words__are_told_before_the_end(home):
     (home / "tls").mkdir()
     for name in ("certificate.pem", "key.pem"):
