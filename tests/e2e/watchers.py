@@ -100,9 +100,7 @@ def impatient(text: str) -> str:
 
 @contextmanager
 def watchers(folder: Path) -> Iterator[Watchers]:
-    """Yield a network with nobody in it; `folder` is for configurations, which containers must be able to read."""
-    for parent in (folder, folder.parent):
-        parent.chmod(0o755)
+    """Yield a network with nobody in it; `folder` is for configurations."""
     found = Watchers(f"watchers-{uuid.uuid4().hex[:8]}", folder)
     docker("network", "create", "--internal", found.name)
     try:
