@@ -32,38 +32,38 @@ BEGIN
 END $$;
 
 GRANT pg_read_all_stats TO exporter_statistics;
-DROP SCHEMA IF EXISTS exporter CASCADE;
-CREATE SCHEMA exporter;
+DROP SCHEMA IF EXISTS ops_exporter CASCADE;
+CREATE SCHEMA ops_exporter;
 
 -- Functions, because a view asks for its reader's rights and not for its owner's in what PostgreSQL shows of a session.
-CREATE FUNCTION exporter.activity() RETURNS TABLE (
+CREATE FUNCTION ops_exporter.activity() RETURNS TABLE (
   datname name, pid integer, usename name, application_name text, backend_type text, state text,
   state_change timestamptz, xact_start timestamptz, wait_event_type text, wait_event text
 ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT datname, pid, usename, application_name, backend_type, state, state_change, xact_start, wait_event_type, wait_event
   FROM pg_catalog.pg_stat_activity
 $$;
-CREATE FUNCTION exporter.replication() RETURNS SETOF pg_catalog.pg_stat_replication
+CREATE FUNCTION ops_exporter.replication() RETURNS SETOF pg_catalog.pg_stat_replication
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT * FROM pg_catalog.pg_stat_replication
 $$;
 DO $$
 BEGIN
   EXECUTE format(
-    'CREATE FUNCTION exporter.pg_stat_get_progress_info(%s) RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER '
+    'CREATE FUNCTION ops_exporter.pg_stat_get_progress_info(%s) RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER '
     'SET search_path = pg_catalog, pg_temp AS ''SELECT * FROM pg_catalog.pg_stat_get_progress_info($1)''',
     pg_get_function_arguments('pg_catalog.pg_stat_get_progress_info'::regproc)
   );
 END $$;
-ALTER FUNCTION exporter.activity() OWNER TO exporter_statistics;
-ALTER FUNCTION exporter.replication() OWNER TO exporter_statistics;
-ALTER FUNCTION exporter.pg_stat_get_progress_info(text) OWNER TO exporter_statistics;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA exporter FROM PUBLIC;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA exporter TO exporter;
+ALTER FUNCTION ops_exporter.activity() OWNER TO exporter_statistics;
+ALTER FUNCTION ops_exporter.replication() OWNER TO exporter_statistics;
+ALTER FUNCTION ops_exporter.pg_stat_get_progress_info(text) OWNER TO exporter_statistics;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ops_exporter FROM PUBLIC;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ops_exporter TO exporter;
 
-CREATE VIEW exporter.pg_stat_activity AS SELECT * FROM exporter.activity();
-CREATE VIEW exporter.pg_stat_replication AS SELECT * FROM exporter.replication();
-GRANT USAGE ON SCHEMA exporter TO exporter;
-GRANT SELECT ON ALL TABLES IN SCHEMA exporter TO exporter;
+CREATE VIEW ops_exporter.pg_stat_activity AS SELECT * FROM ops_exporter.activity();
+CREATE VIEW ops_exporter.pg_stat_replication AS SELECT * FROM ops_exporter.replication();
+GRANT USAGE ON SCHEMA ops_exporter TO exporter;
+GRANT SELECT ON ALL TABLES IN SCHEMA ops_exporter TO exporter;
 GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_waldir() TO exporter;
-ALTER ROLE exporter SET search_path = exporter, pg_catalog;
+ALTER ROLE exporter SET search_path = ops_exporter, pg_catalog;
