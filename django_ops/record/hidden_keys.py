@@ -102,7 +102,7 @@ _forgetting: list[Callable[[], object]] = []  # what empties a table whose answe
 def configure(extra_words: Iterable[str]) -> None:
     """Let `extra_words` mark keys as secret as well, such as `tax_number` (also found as `taxNumber`)."""
     global _extra_words
-    _extra_words = frozenset("".join(_words(word)) for word in extra_words) - {""}
+    _extra_words = frozenset("".join(split_words(word)) for word in extra_words) - {""}
     for forget in _forgetting:
         forget()
 
@@ -138,7 +138,8 @@ def may_end_a_phrase(key: str) -> bool:
     return _plain(key.lower()) in _ENDS_OF_PHRASES
 
 
-def _words(key: str) -> list[str]:
+def split_words(key: str) -> list[str]:
+    """Return the words of a key in lower case, without accents."""
     key = _plain(key)
     if not key.isascii():
         return _ANY_WORD.findall(key.lower())
@@ -146,7 +147,7 @@ def _words(key: str) -> list[str]:
 
 
 def _decide(key: str) -> bool:
-    words = _words(key if len(key) <= _LONGEST else f"{key[:_LONGEST]} {key[-_LONGEST:]}")
+    words = split_words(key if len(key) <= _LONGEST else f"{key[:_LONGEST]} {key[-_LONGEST:]}")
     if not words:
         return False
     if _extra_words and _is_extra(words):

@@ -45,9 +45,9 @@ _IN_COMMANDS = re.compile(
     (?P<value>"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.|'')*+'?|\S{1,4096}+)""",
     re.VERBOSE | re.DOTALL,
 )
-_DJANGO_RESET = re.compile(r"(?<![0-9A-Za-z])[0-9a-z]{5,8}-[0-9a-f]{32,64}(?![0-9A-Za-z])")
+DJANGO_RESET = re.compile(r"(?<![0-9A-Za-z])[0-9a-z]{5,8}-[0-9a-f]{32,64}(?![0-9A-Za-z])")
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""(?<![A-Za-z0-9])(?:
     eyJ[\w-]{8,}+(?:\.[\w-]*+){1,4}+                                     # JWT, JWE
     |(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z0-9]{16}                       # AWS
@@ -112,9 +112,9 @@ def _mask(text: str) -> str:
     if "-u" in text or "pass" in lowered or "identified" in lowered or "auth " in lowered:
         text = _IN_COMMANDS.sub(_mask_in_command, text)
     if _LONG_RUN.search(text):
-        text = _TOKEN.sub(MASK, text)
+        text = TOKEN.sub(MASK, text)
         if "-" in text:
-            text = _DJANGO_RESET.sub(MASK, text)
+            text = DJANGO_RESET.sub(MASK, text)
     return text
 
 

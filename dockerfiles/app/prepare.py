@@ -2,7 +2,7 @@
 
 prepare.py site        in the application's image
 prepare.py www TARGET  for nginx's image: the static files with compressed copies, where they are served, where people
-                       sign in, and the gate
+                       sign in, the gate, and what only the project knows of the secrets in paths
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ def prepare_www(target: Path) -> None:
     """Copy the collected files to `target`/static, with a .gz beside each that gains by it.
 
     `target`/prefix holds the path of STATIC_URL, which nginx serves them at; `target`/gate its part of the gate;
-    `target`/sign-in the paths whose forms cost a password's hash.
+    `target`/sign-in the paths whose forms cost a password's hash; `target`/masking the routes and keys that its access
+    log must not show.
     """
     os.environ.setdefault("DJANGO_SECRET_KEY", secrets.token_urlsafe(50))
     from django.conf import settings
@@ -123,6 +124,7 @@ def prepare_www(target: Path) -> None:
             compress(file)
     (target / "sign-in").write_text("".join(f"{path}\n" for path in sign_in_paths()), encoding="ascii")
     write_gate(target / "gate")
+    write_masking(target / "masking")
     make_readable(target)
 
 
@@ -159,6 +161,20 @@ def write_gate(target: Path) -> None:
     for part in ("http", "server"):
         with (target / f"{part}.conf").open("w", encoding="ascii") as file:
             call_command("ops_gate_nginx", part, stdout=file, **(names if part == "server" else {}))
+
+
+def write_masking(target: Path) -> None:
+    """Write what nginx/masking.conf includes: routes whose arguments have a secret name, and OPS_LOG_HIDDEN_KEYS."""
+    import django
+
+    from django_ops.conf import conf
+    from django_ops.logs.hidden_routes import entries_of_site
+    from django_ops.record.nginx_masking import entries_of_keys
+
+    django.setup()
+    target.mkdir()
+    (target / "routes.conf").write_text(entries_of_site(), encoding="ascii")
+    (target / "keys.conf").write_text(entries_of_keys(conf.OPS_LOG_HIDDEN_KEYS), encoding="ascii")
 
 
 def static_prefix(static_url: str | None) -> str:

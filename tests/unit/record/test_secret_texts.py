@@ -1,4 +1,4 @@
-"""The corpus of planted secrets, through every place of a line that takes text; the half held out is measured apart."""
+"""The corpus of planted secrets, through every place of a line that takes text."""
 
 import pytest
 
@@ -30,8 +30,9 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_mask_text__each_secret_of_the_half_that_it_was_written_for(place):
-    names, planted = missed(PLACES[place], held_out=False)
+@pytest.mark.parametrize("held_out", [False, True])
+def test_mask_text__each_secret_of_the_corpus(place, held_out):
+    names, planted = missed(PLACES[place], held_out=held_out)
     assert planted > 2000
     assert names == []
 
