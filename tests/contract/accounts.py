@@ -4,11 +4,12 @@ from __future__ import annotations
 
 #: The accounts of Redis that are not the site's, and the file with the password of each.
 REDIS_ACCOUNTS = {
+    "broker": "secrets-flower/redis-url",
     "celery-exporter": "secrets-celery-exporter/broker-url",
     "exporter": "secrets-redis-exporter/password",
     "healthcheck": "secrets-redis/password",
 }
-#: What is in the way of each of these: no message, no entry of the cache, no secret and no power for the three.
+#: No message, no entry of the cache, no secret and no power for them; `broker` has messages, and what takes scripts.
 REDIS_REFUSED = {
     "the cache's database": ("SELECT 1", "SWAPDB 0 1", "MOVE celery 1", "COPY celery copy DB 1", "FLUSHDB", "FLUSHALL"),
     "the cache's entries": ("GET :1:page", "SET :1:page x", "DEL :1:page", "EXISTS :1:page", "TTL :1:page"),
@@ -21,6 +22,14 @@ REDIS_REFUSED = {
     "arguments of others": ("SLOWLOG GET", "CLIENT LIST", "CONFIG GET *", "ACL LIST", "ACL LOG"),
     "powers": ("EVAL return 0", "FUNCTION LIST", "CONFIG SET save x", "SAVE", "SHUTDOWN", "MODULE LIST"),
 }  # fmt: skip
+
+
+def redis_refused(account: str) -> list[str]:
+    """Return the commands that an account must be refused."""
+    of_messages = {"the cache's entries", "the broker's messages", "what others say", "powers"}
+    areas = REDIS_REFUSED.keys() - (of_messages if account == "broker" else set())
+    return [command for area in sorted(areas) for command in REDIS_REFUSED[area]]
+
 
 #: What PostgreSQL's role `exporter` could ask for another session's statement, or for what is in a table.
 POSTGRES_STATEMENTS = (

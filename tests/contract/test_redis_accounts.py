@@ -15,7 +15,7 @@ from redis.retry import Retry
 import redis
 from stack.provision.secrets import template
 from stack.provision.secrets.table import FILES, VALUES
-from tests.contract.accounts import REDIS_ACCOUNTS, REDIS_REFUSED
+from tests.contract.accounts import REDIS_ACCOUNTS, redis_refused
 from tests.integration.services import HOST, held_port, running
 from tests.programs import require
 
@@ -96,13 +96,20 @@ def test_accounts__are_the_ones_of_this_test() -> None:
 
 
 def test_account_that_is_not_the_site_s__has_no_way_to_the_cache() -> None:
-    """The rule for each account that comes: commands one by one, no database but the first, keys and channels named."""
+    """The rule for each account that comes: commands one by one, no database but the first, keys and channels named.
+
+    `broker`, of those that send and watch all tasks, has what is in the first database.
+    """
     for line in USERS.splitlines():
         account, _, rules = line.removeprefix("user ").partition(" on ")
         words = re.sub("[()]", " ", rules).split()
         wide = [word for word in words if word in {"~*", "%RW~*", "%W~*", "&*", "allkeys", "allchannels", "nopass"}]
         wide += [word for word in words if word.startswith("+@") or word in {"+select", "allcommands", "+eval"}]
-        assert (account in {"app", "default off"}) or (wide == [] and "-@all" in words), line
+        if account == "broker":
+            assert wide == ["~*", "&*", "+@all"], line
+            assert {"-@admin", "-@dangerous", "-select", "-move", "-copy"} <= set(words)
+        else:
+            assert (account in {"app", "default off"}) or (wide == [] and "-@all" in words), line
 
 
 def test_account_that_is_not_the_site_s__is_refused(store: Store) -> None:
@@ -112,7 +119,7 @@ def test_account_that_is_not_the_site_s__is_refused(store: Store) -> None:
     site.set(":1:page", "entry")
     done = []
     for account in REDIS_ACCOUNTS:
-        for command in (command for commands in REDIS_REFUSED.values() for command in commands):
+        for command in redis_refused(account):
             try:
                 store.client(account).execute_command(*command.split(" "))
             except redis.exceptions.NoPermissionError:

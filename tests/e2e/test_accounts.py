@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.accounts import POSTGRES_REFUSED, POSTGRES_STATEMENTS, REDIS_ACCOUNTS, REDIS_REFUSED
+from tests.contract.accounts import POSTGRES_REFUSED, POSTGRES_STATEMENTS, REDIS_ACCOUNTS, redis_refused
 from tests.e2e.commands import docker, run, wait_for
 from tests.e2e.probe import Probe
 from tests.e2e.stack import Stack
@@ -79,8 +79,7 @@ def in_web(stack: Stack, script: str, *, check: bool = True) -> str:
 def test_redis__refuses_an_account_of_others(stack: Stack, probe: Probe, account: str) -> None:
     # a password, or a URL with one
     password = probe.secret(REDIS_ACCOUNTS[account]).partition("@")[0].rpartition(":")[2]
-    commands = [command for commands in REDIS_REFUSED.values() for command in commands]
-    question = json.dumps([account, password, ["PING", *commands]])
+    question = json.dumps([account, password, ["PING", *redis_refused(account)]])
     done = json.loads(docker("exec", "-i", probe.name, "python", "-", question, text=ASK_REDIS))
     assert done == ["PING"]
 

@@ -94,6 +94,7 @@ VALUES = {
     "database_superuser": Value(),
     "database_exporter": Value(),
     "redis_site": Value(),
+    "redis_broker": Value(),
     "redis_exporter": Value(),
     "redis_celery_exporter": Value(),
     "redis_healthcheck": Value(),
@@ -122,6 +123,7 @@ VALUES = {
 _REDIS_USERS = """\
 user default off
 user app on #<redis_site:sha256> ~* &* +@all -@admin -@dangerous +info +flushdb
+user broker on #<redis_broker:sha256> ~* &* +@all -@admin -@dangerous -select -move -copy +info
 user celery-exporter on #<redis_celery_exporter:sha256> -@all +ping +client|setinfo +multi +exec \
 +psubscribe +punsubscribe &/0.celeryev/* +sadd +srem ~_kombu.binding.celeryev ~_kombu.binding.reply.celery.pidbox \
 (-@all +publish &/0.celery.pidbox) \
@@ -198,6 +200,9 @@ _FILES = (
     File("celery-exporter", "broker-url", "redis://celery-exporter:<redis_celery_exporter>@redis:6379/0\n"),
     File("beat", "secret-key", "<beat_secret_key>\n"),
     File("flower", "secret-key", "<flower_secret_key>\n"),
+    # the messages' database, and not the cache's
+    File("beat", "redis-url", "redis://broker:<redis_broker>@redis:6379/0\n"),
+    File("flower", "redis-url", "redis://broker:<redis_broker>@redis:6379/0\n"),
 )
 
 
@@ -210,8 +215,7 @@ def _copied(group: str, names: str = "") -> tuple[File, ...]:
 FILES = (
     *_FILES,
     *_copied("worker", "secret-key secret-key-fallbacks pgpass redis-url cache-url memcached-auth metrics-token"),
-    *_copied("beat", "redis-url"),
-    *_copied("flower", "redis-url flower-auth"),
+    *_copied("flower", "flower-auth"),
     *_copied("migrate"),
 )
 

@@ -102,7 +102,7 @@ def test_upgrade__from_one_volume_for_the_site_keeps_every_value(written):
     for path in [path for group in NEW_GROUPS for path in (written / group).iterdir()]:
         path.unlink()
     Store(written, OURS).write()
-    own = {"beat/secret-key", "flower/secret-key"}
+    own = {"beat/secret-key", "flower/secret-key", "beat/redis-url", "flower/redis-url", "redis/users.acl"}
     after = contents(written)
     assert {path for path in before if after[path] != before[path]} == own
 
