@@ -81,7 +81,7 @@ def keep_for_ever() -> None:
     """Keep age and size until SIGTERM. An Elasticsearch that is away is asked again. Raises SetupError at the start."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     most = size.most_bytes(SIZE)
-    server = Server(ELASTICSEARCH_URL, "elastic", people.password(SECRETS, "elastic-password"))
+    server = Server(ELASTICSEARCH_URL, "keeper", people.password(SECRETS, "password"))
     while True:
         try:
             size.keep(server, most, say)

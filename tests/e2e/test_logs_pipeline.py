@@ -306,22 +306,24 @@ import json, os, sys
 sys.path.insert(0, "/opt/elasticsearch/setup")
 import people, setup, size
 size.STREAMS = "logs-django.ops-flood"
-server = size.Server(setup.ELASTICSEARCH_URL, "elastic", people.password(setup.SECRETS, "elastic-password"))
+writer = size.Server(setup.ELASTICSEARCH_URL, "elastic", sys.argv[1])
+keeper = size.Server(setup.ELASTICSEARCH_URL, "keeper", people.password(setup.SECRETS, "password"))
 line = lambda: {"@timestamp": "2026-01-01T00:00:00.000Z", "message": os.urandom(2000).hex()}
 for _ in range(20):
     lines = "".join('{"create":{}}\\n' + json.dumps(line()) + "\\n" for _ in range(250))
-    sent = server.must("POST", "/logs-django.ops-flood/_bulk", content=("application/x-ndjson", lines.encode()))
+    sent = writer.must("POST", "/logs-django.ops-flood/_bulk", content=("application/x-ndjson", lines.encode()))
     assert not sent["errors"], sent
-    size.keep(server, 4 * 1024**2, lambda text: None)
-server.must("POST", "/logs-django.ops-flood/_flush")
-size.keep(server, 4 * 1024**2, lambda text: None)
-print(sum(size._sizes(server).values()))
+    size.keep(keeper, 4 * 1024**2, lambda text: None)
+writer.must("POST", "/logs-django.ops-flood/_flush")
+size.keep(keeper, 4 * 1024**2, lambda text: None)
+print(sum(size._sizes(keeper).values()))
 """
 
 
 def test_flood__is_kept_to_its_size(stack: Stack, probe: Probe) -> None:
     """20 MB where 4 MiB may be: what is too much is deleted, and the newest lines are there."""
-    taken = int(stack.exec("elasticsearch-keeper", "python", "-c", FLOOD, timeout=120))
+    password = probe.secret("secrets-elasticsearch/elastic-password")
+    taken = int(stack.exec("elasticsearch-keeper", "python", "-c", FLOOD, password, timeout=120))
     assert 0 < taken <= 4.5 * 1024**2
     probe.refresh()
     found = probe.search({"size": 0, "track_total_hits": True}, "logs-django.ops-flood")

@@ -54,6 +54,7 @@ GROUPS = {
     "tls": Group(101, 101),  # nginx
     "elasticsearch": Group(1000, 0),
     "elasticsearch-setup": Group(10006, 10006),
+    "elasticsearch-keeper": Group(10018, 10018),
     "filebeat": Group(10017, 10001),
     "kibana": Group(10016, 0),
     "prometheus": Group(65534, 65534),
@@ -105,6 +106,7 @@ VALUES = {
     "elastic": Value(),
     "elastic_filebeat": Value(),
     "elastic_kibana": Value(),
+    "elastic_keeper": Value(),
     "elastic_grafana": Value(),
     "elastic_person": Value("phrase"),
     "kibana_saved_objects": Value(),
@@ -145,6 +147,7 @@ _ELASTICSEARCH_USERS = """\
 filebeat_writer:<elastic_filebeat:bcrypt>
 grafana_reader:<elastic_grafana:bcrypt>
 operator:<elastic_person:bcrypt>
+keeper:<elastic_keeper:bcrypt>
 """
 
 _FILES = (
@@ -167,6 +170,7 @@ _FILES = (
     File("elasticsearch", "users", _ELASTICSEARCH_USERS),
     File("elasticsearch-setup", "elastic-password", "<elastic>\n"),
     File("elasticsearch-setup", "kibana-password", "<elastic_kibana>\n"),
+    File("elasticsearch-keeper", "password", "<elastic_keeper>\n"),
     File("filebeat", "password", "<elastic_filebeat>\n"),
     File("filebeat", "output.yml", 'output.elasticsearch.password: "<elastic_filebeat>"\n'),
     File("kibana", "saved-objects-key", "<kibana_saved_objects>\n"),
