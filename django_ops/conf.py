@@ -128,6 +128,12 @@ class Configuration:
         " `X-Forwarded-For`, `X-Request-ID` and `X-Request-Start`, whom it is for and when it began."
         ' Add "unix" when the server listens on a Unix socket.',
     )
+    OPS_REFUSE_MALFORMED = Setting(
+        boolean,
+        True,
+        "Whether a request with a NUL in its path, query or cookies, a form in another charset than UTF-8, or a"
+        " charset that cannot be read is answered 400 at once. Django and PostgreSQL would make 500 of it.",
+    )
     OPS_LOG_QUERY_KEYS: Setting[list[str]] = Setting(
         strings, [], "Keys of the query string that may appear in `url.query` of the request line; others never do."
     )

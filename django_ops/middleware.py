@@ -15,6 +15,7 @@ from django.core.signals import got_request_exception, setting_changed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from django_ops import malformed
 from django_ops.access.gate import auth as gate
 from django_ops.conf import Configuration, conf
 from django_ops.exceptions import ImproperlyConfiguredError
@@ -51,6 +52,7 @@ class OpsMiddleware:
         if self.is_async:
             markcoroutinefunction(self)
             patch(ASGIHandler, "handle", _listening)
+        malformed.mend_django()
         if telemetry.MODULE in sys.modules:  # Django looks for this method once, and calls it for each view
             self.process_view = _atake_span if self.is_async else _take_span
         self._read_settings()
@@ -65,6 +67,7 @@ class OpsMiddleware:
 
     def _read_settings(self) -> None:
         self.rules = Rules()
+        self.problem = malformed.problem if Configuration.OPS_REFUSE_MALFORMED.usable() else malformed.no_problem
         livez_path = Configuration.OPS_LIVEZ_PATH.usable()
         readyz_path = Configuration.OPS_READYZ_PATH.usable()
         metrics_path = Configuration.OPS_METRICS_PATH.usable()
@@ -94,6 +97,8 @@ class OpsMiddleware:
             return gate.answer(request)
         exchange = Exchange(request, self.rules)
         try:
+            if (problem := self.problem(request)) is not None:
+                return exchange.respond(malformed.refusal(problem))
             return exchange.respond(self.get_response(request))
         except BaseException as error:
             exchange.abort(error)
@@ -114,6 +119,8 @@ class OpsMiddleware:
         if client is not None:
             client.exchange = exchange
         try:
+            if (problem := self.problem(request)) is not None:
+                return exchange.respond(malformed.refusal(problem))
             response = exchange.respond(await self.get_response(request))
             if drain.has_begun():
                 _close_connection(scope, response)

@@ -46,7 +46,8 @@ class ServerAdmin(admin.ModelAdmin):
     search_fields = ["hostname", "address", "operating_system", "notes"]
     search_help_text = "Hostname, address, operating system or notes"
     date_hierarchy = "commissioned_on"
-    autocomplete_fields = ["data_centre", "environment", "tags"]
+    # no autocomplete_fields: Django answers 500 when their form comes back with a value that is no key
+    filter_horizontal = ["tags"]
     readonly_fields = ["created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": ["hostname", "address", "data_centre", "environment", "status"]}),

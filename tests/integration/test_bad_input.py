@@ -207,7 +207,7 @@ def test_path__that_is_huge(site, size):
 @pytest.mark.parametrize(
     "path",
     [
-        b"/%ff%fe", b"/a%00b", b"/a%0ab%0d%0ac", b"/%1b%5b31mred", b"/%f0%9f%92%a9", b"/%ed%a0%80", b"/%e2%80%a8",
+        b"/%ff%fe", b"/a%0ab%0d%0ac", b"/%1b%5b31mred", b"/%f0%9f%92%a9", b"/%ed%a0%80", b"/%e2%80%a8",
         b"/%c3%28", b"/%7f%01%02", b"//evil.example/x", b"/../../etc/passwd", b"/%", b"/%zz", b"/%25%30%30",
         b"/{}${jndi:ldap://x}", b"/'\"<>",
     ],

@@ -41,6 +41,10 @@ class GateAdmin(_Admin):
         """Nobody."""
         return False
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Gate | None:
+        """None, as there is no table: the admin's pages of one object say that it does not exist."""
+        return None
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]
         """Lead to the page."""
         return HttpResponseRedirect(_page() or reverse("admin:index"))

@@ -90,7 +90,7 @@ def find(cookies: Mapping[str, str], service: Service, *, afresh: bool = False) 
     what the session store, the database and the back ends raise.
     """
     session_key = cookies.get(settings.SESSION_COOKIE_NAME)
-    if not session_key:
+    if not session_key or "\0" in session_key:  # no key of ours, and PostgreSQL raises on it
         return None
     if not afresh:
         memory.follow(changes.latest())

@@ -95,11 +95,21 @@ def test_list__filters(client, make_server, places, query, expected):
 
 
 @pytest.mark.parametrize(
-    "query", ["environment=moon", "status=;drop", "tag=x", "sort=notes", "page=-7", "page=x", "page=99", "q=%00"]
+    "query", ["environment=moon", "status=;drop", "tag=x", "sort=notes", "page=-7", "page=x", "page=99"]
 )
 def test_list__nonsense_filters_nothing(client, make_server, query):
     make_server("web-01")
     assertContains(client.get(f"/servers/?{query}"), "web-01")
+
+
+def test_list__does_not_look_for_what_no_text_holds(client, make_server):
+    assertContains(client.get("/servers/?q=%00"), "There is a NUL in the URL.", status_code=400)
+
+
+def test_edit__with_a_hostname_that_is_none_comes_back(admin_client, make_server, form):
+    make_server("web-01")
+    page = admin_client.post("/servers/web-01/edit/", {**form, "hostname": "mailto:x"})
+    assertContains(page, 'href="/servers/web-01/"')
 
 
 def test_list__pages_keep_the_filter(client, make_server):
