@@ -138,6 +138,11 @@ def may_end_a_phrase(key: str) -> bool:
     return _plain(key.lower()) in _ENDS_OF_PHRASES
 
 
+def is_unmistakable(key: str) -> bool:
+    """Tell whether a hidden key is no word of a sentence: `password` and `api_key`, but not `token` or `key`."""
+    return "_" in key or "-" in key or _INSIDE_A_WORD.search(_plain(key.lower())) is not None
+
+
 def split_words(key: str) -> list[str]:
     """Return the words of a key in lower case, without accents."""
     key = _plain(key)

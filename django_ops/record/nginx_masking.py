@@ -22,14 +22,14 @@ _LOOKED_AT = LONGEST_FIELD + 1024
 # What follows is for maps that ignore case. Only the length of the text bounds what repeats: PCRE writes bounded groups
 # out, and takes 64 KiB. Each sign may be written out or encoded, as in `secret_grammar`.
 _P = "%(?:25)*+"
-_QUOTE = rf"(?:\\*+[\"']|{_P}2[27]|&(?:amp;)?[a-z\d#]++;|\\*+u002[27])"
+_QUOTE = rf"(?:(?:\\|{_P}5C)*+(?:[\"']|{_P}2[27]|u002[27])|&(?:amp;)?[a-z\d#]++;)"
 _SPACE = rf"(?:[ +]|{_P}20)"
-_NOT_ASCII = rf"(?:{_P}[89A-F][\dA-F]|(?:\\|{_P}5C)+[ux][\dA-F]{{2}})"
+_NOT_ASCII = rf"(?:{_P}[89A-F][\dA-F]|(?:\\|{_P}5C)++(?:u(?!00[0-7])[\dA-F]|x[89A-F])[\dA-F])"
 #: A key with other letters than those of ASCII counts as hidden.
 _STEM = f"(?:{'|'.join(sorted(STEMS))}|{_NOT_ASCII})"
 _REST = rf"(?:[\w-]++|{_NOT_ASCII})*+"
 _CLOSERS = rf"(?:[\\\"'\])\d[ +]|{_P}(?:2[0279]|5[BCD])|&[a-z\d#]++;|u002[27])*+"
-_SEPARATOR = rf"(?:[:=]|{_P}3[AD]|\\+u003D)(?:[=>]|{_P}3[DE])?"
+_SEPARATOR = rf"(?:[:=]|{_P}3[AD]|u003[AD])(?:[=>]|{_P}3[DE])?"
 _OPEN_TAG, _CLOSE_TAG = rf"(?:<|{_P}3C|&(?:amp;)?lt;)", rf"(?:>|{_P}3E|&(?:amp;)?gt;)"
 
 
@@ -48,7 +48,9 @@ def _wide(stem: str) -> str:
 
 def _pairs(stem: str) -> str:
     separators = (
-        rf"{_CLOSERS}{_SEPARATOR}",
+        rf"{_CLOSERS}(?:[?!]|%(?:3F|21))?{_SEPARATOR}",
+        rf"{_CLOSERS}(?:-(?:>|{_P}3E)|(?:<|{_P}3C)-)",
+        rf"{_SPACE}++{_QUOTE}",
         rf"{_QUOTE}(?:,|{_P}2C){_SPACE}*+(?:[(\[]|{_P}(?:28|5B))?[BUR]*+{_QUOTE}",
         rf"{_QUOTE}(?:;|{_P}3B)s(?::|{_P}3A)",
     )
@@ -62,6 +64,7 @@ def _commands() -> str:
     commands = (
         rf"(?:pass(?:word|phrase)|identified{_SPACE}by(?:{_SPACE}password)?){_SPACE}++(?:for{_SPACE}|{_QUOTE})",
         rf"auth{_SPACE}(?:[^ ]{{0,64}}?{_SPACE})?{_QUOTE}",
+        rf"(?:requirepass|masterauth|sshpass{_SPACE}-p){_SPACE}",
         rf"login{_SPACE}[^ ]{{0,64}}?{_SPACE}password{_SPACE}",
         rf"-(?:u|-(?:proxy-)?user)(?:{_SPACE}|=|{_P}3D)++[^\s:]{{0,64}}?(?::|{_P}3A)",
         rf"(?:(?<!\w)|(?<=%[\dA-F][\dA-F]))(?:bearer|basic|token){_SPACE}++[\w+/=.~%-]{{8}}",

@@ -26,16 +26,18 @@ def _key_pattern(
     """Return what finds the key of a pair and what separates it from its value.
 
     key=v  key: v  "key": "v"  'key', 'v'  key => v  [key]=v  (key)=(v)  key[]=v  --key v  key";s:9:"v
+    In key "v", which is English as well, the separator is the group `space`.
     """
     return re.compile(
         rf"""{start}
         (?:--?(?P<option>[^\W\d_][{SIGNS}]{{1,128}}+)[ ]++(?![-=:])
         |-{{0,2}}(?P<key>{word})(?:{quote}|{closer}|{subscript}){{0,12}}+
-          (?:[ \t]{{0,4}}+(?:=>|[:=\uff1a\uff1d]=?{separator})
+          (?:[ \t]{{0,4}}+(?:[=-]>|<-|[?!]?[:=\uff1a\uff1d]=?{separator})
             (?:{space}{{0,64}}+(?!\s)|\s{{0,64}}+(?=(?:string\(\d{{1,9}}\)[ ])?[bBuUrR]{{0,2}}{quote}))
           |(?<=["']),[ ]{{0,4}}+(?=[\[(]?[bBuUrR]{{0,2}}\\{{0,8}}["'])
             (?!\\{{0,8}}["'][^"'\\]{{0,64}}\\{{0,8}}["'][ ]?[:=]) # but no key: ["password", "value": ...
-          |;s:\d{{1,9}}:(?=\\{{0,8}}")))""",
+          |;s:\d{{1,9}}:(?=\\{{0,8}}")
+          |(?P<space>[ ]{{1,4}}+)(?=\\{{0,8}}["'])))""",
         re.VERBOSE,
     )
 
@@ -45,12 +47,12 @@ KEY = _key_pattern(
 )
 # in a text with signs of an encoding; apart, as it takes twice the time
 ENCODED_KEY = _key_pattern(
-    rf"(?:(?<![{SIGNS}])|(?=[%\\]))(?P<before>(?:\\{{1,8}}[nrt]|{P}(?!25)[2-7][\da-fA-F]){{0,4}}+)",
+    rf"(?:(?<![{SIGNS}])|(?=[%\\]))(?P<before>(?:\\{{1,8}}(?:[nrt]|u00[2-7][\da-f])|{P}(?!25)[2-7][\da-fA-F]){{0,4}}+)",
     _WORD,
     QUOTE,
-    rf"[\\\])]|{P}5[cCdD]",
+    rf"\\(?!u003)|[\])]|{P}5[cCdD]",
     rf"(?:\[|{P}5[bB])\d{{0,4}}+(?=\]|{P}5[dD])",
-    rf"|{P}3[dDaA]|\\{{1,8}}u003[dD]",
+    rf"|{P}3[dDaA]|\\{{1,8}}u003[aAdD]",
     rf"(?:[ \t]|{P}20)",
 )
 _QUOTED = rf"""(?P<long>["']{{3}}(?!["']))(?:(?!(?P=long)).)*+(?P=long)?
@@ -63,5 +65,7 @@ VALUE = re.compile(
     |(?P<plain>[^\s&"'<>]+)""",
     re.VERBOSE | re.DOTALL,
 )
+#: The type between a key and its value: `password: str | None = "v"`.
+ANNOTATION = re.compile(r"""[\w.\[\]]{1,64}+(?:[ ]\|[ ][\w.\[\]]{1,64}+){0,4}+[ ]=[ ](?=["'])""")
 #: A bracket, or what one may stand in; }} before a letter is an escaped } of ODBC.
 BRACKET = re.compile(rf"(?P<quoted>{_QUOTED}|}}}}(?=\w))|[(\[{{]|[)\]}}]", re.VERBOSE | re.DOTALL)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from django_ops.record.hidden_keys import is_hidden, may_end_a_phrase
+from django_ops.record.hidden_keys import is_hidden, is_unmistakable, may_end_a_phrase
 from django_ops.record.secret_grammar import (
+    ANNOTATION,
     BRACKET,
     CLOSE_TAG,
     ENCODED_KEY,
@@ -46,7 +47,7 @@ _EMPTY_VALUES = frozenset(("", "None", "null", "True", "False", "true", "false",
 
 #: `{"name": "password", "value": "x"}`: what says the key, and what the value.
 NAMES = frozenset(
-    "name key field header variable var attribute attr param parameter option setting id type n k".split()
+    "name key field header path variable var attribute attr param parameter option setting id type n k".split()
 )
 VALUES = frozenset("value val values content data default current v".split())
 _LONGEST_OBJECT = 1024  # characters between one half and the next
@@ -54,7 +55,7 @@ _LONGEST_NAME = 256
 _MOST_VALUES = 4  # of one object
 # where one object ends and the next begins
 _BETWEEN_OBJECTS = re.compile(
-    rf"""[}})\]][\s,]{{0,32}}+(?:\w{{0,64}}\(|[{{\[])|{P}7[dD](?:{P}2[cC0]|{P}0[aA]|\+){{0,8}}+{P}7[bB]
+    rf"""(?:[}})]|\](?=[\s,]))[\s,]{{0,32}}+(?:\w{{0,64}}\(|[{{\[])|{P}7[dD](?:{P}2[cC0]|{P}0[aA]|\+){{0,8}}+{P}7[bB]
     |\n[ \t]{{0,64}}-[ ]|{OPEN_TAG}""",
     re.VERBOSE,
 )
@@ -87,13 +88,13 @@ def mask_pairs(text: str) -> str:
             continue
         key = match["key"] or match["option"]
         word = key.lower()
-        if word in NAMES or word in VALUES:
+        if (word in NAMES or word in VALUES) and not match["space"]:
             found = in_object.half(word, match)
             if found is not None:
                 spans += found
                 position = max((position, *(end for _, end in found)))
                 continue
-        if not _is_hidden(match, key):
+        if not _is_hidden(match, key) or (match["space"] and not is_unmistakable(key)):
             continue
         start, end = _value_span(text, match, key)
         if text[start:end] not in _EMPTY_VALUES:
@@ -188,6 +189,8 @@ def _decode_bytes(match: re.Match[str]) -> str:
 def _value_span(text: str, key_match: re.Match[str], key: str) -> Span:
     """Return where the value after a key lies, without the quotes around it."""
     start = key_match.end()
+    annotation = ANNOTATION.match(text, start)
+    start = annotation.end() if annotation else start
     match = VALUE.match(text, start)
     if match is None:
         return _block_span(text, key_match) if text[start : start + 1] == ">" else (start, start)

@@ -41,7 +41,8 @@ _IN_COMMANDS = re.compile(
     r"""(?:(?<!\S)(?:-u|--(?:proxy-)?user)[ =]+[^\s:"']{1,128}+:(?!\d+(?:\s|\Z))
       |\b(?i:password|passphrase|identified[ ]by(?:[ ]password)?)(?:(?i:[ ]for[ ])[^\s=]{1,128}+[ ]?=)?[ ]++(?=["'])
       |\b(?i:auth)[ ](?:\S{1,128}+[ ])?(?=["'])
-      |(?<=\s)login[ ]\S{1,128}+[ ]password[ ])
+      |(?<=\s)login[ ]\S{1,128}+[ ]password[ ]
+      |\b(?:requirepass|masterauth|sshpass[ ]-p)[ ])
     (?P<value>"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.|'')*+'?|\S{1,4096}+)""",
     re.VERBOSE | re.DOTALL,
 )
@@ -79,7 +80,8 @@ def mask_text(text: str) -> str:
     # most texts hold none of these, and then nothing is searched
     if (
         ":" in text or "=" in text or "', " in text or '", ' in text or "--" in text or "</" in text or "%3" in text
-        or "%2" in text or "lt;" in text or (not text.isascii() and ("\uff1a" in text or "\uff1d" in text))
+        or "%2" in text or "lt;" in text or "\\u00" in text
+        or (not text.isascii() and ("\uff1a" in text or "\uff1d" in text))
     ):  # fmt: skip
         return _mask(text)
     if (
@@ -93,6 +95,8 @@ def mask_text(text: str) -> str:
         if "earer " in lowered or "asic " in lowered or "oken " in lowered:
             return _mask(text)
         if " -" in lowered or "pass" in lowered or "identified" in lowered or "auth " in lowered:
+            return _mask(text)
+        if (" '" in text or ' "' in text or "->" in text) and may_name_a_secret(lowered):
             return _mask(text)
     return text
 

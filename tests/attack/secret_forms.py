@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus
 #: Makes a text of a key and a value.
 Render = Callable[[str, str], str]
 
+_ESCAPES = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in '{}:"'})
 _ODBC = str.maketrans({"}": "}}", "'": None, '"': None})
 
 
@@ -82,6 +83,9 @@ UNQUOTED: dict[str, Render] = {
     "multipart, repr": lambda key, value: repr(_multipart(key, value)),
     "multipart, repr of bytes": lambda key, value: repr(_multipart(key, value).encode()),
     "unquoted attribute": lambda key, value: f"<input name={key} value={value}>",
+    "fragment": lambda key, value: f"/back#user=bob&{quote(key)}={quote(value)}",
+    "arrow": lambda key, value: f"Map(user -> bob, {key} -> {value}, x -> 1)",
+    "record": lambda key, value: f"User {{ Name = bob, {key} = {value}, X = 1 }}",
     "colon of east asia": lambda key, value: f"login {key}\uff1a{value} x",
 }  # fmt: skip
 
@@ -155,6 +159,17 @@ QUOTED: dict[str, Render] = {
     "php serialized": lambda key, value: f'a:1:{{s:{len(key)}:"{key}";s:{len(value)}:{_json(value)};}}',
     "ruby hash": lambda key, value: f'{{:user=>"bob", :{key}=>{_json(value)}}}',
     "ruby hash of strings": lambda key, value: f'{{"user"=>"bob", "{key}"=>{_json(value)}}}',
+    "typescript": lambda key, value: f"let user = {{ {key}?: {_json(value)} }}",
+    "type and value": lambda key, value: f"const {key}: string = {_json(value)};",
+    "type and value of python": lambda key, value: f"    {key}: str | None = {value!r}",
+    "assignment in r": lambda key, value: f"{key} <- {_json(value)}",
+    "edn": lambda key, value: f'{{:user "bob" :db_{key} {_json(value)}}}',
+    "directive": lambda key, value: f"proxy_set_header X-{key} {_json(value)};",
+    "json patch": lambda key, value: f'[{{"op": "add", "path": "/{key}", "value": {_json(value)}}}]',
+    "selector": lambda key, value: f'input[name="{key}"][value={_json(value)}]',
+    "attribute of a trace": lambda key, value: f'{{"key": "db.{key}", "value": {{"stringValue": {_json(value)}}}}}',
+    "property list": lambda key, value: f"<dict><key>{key}</key><string>{escape(value)}</string></dict>",
+    "json of escapes": lambda key, value: f'{{"{key}":{_json(value)}}}'.translate(_ESCAPES),
     "javascript": lambda key, value: f"{{user: 'bob', {key}: {_php(value)}}}",
     "graphql": lambda key, value: f'mutation {{ login(user: "bob", {key}: {_json(value)}) {{ id }} }}',
     "rust": lambda key, value: f'User {{ name: "bob", {key}: Some({_json(value)}) }}',
@@ -196,5 +211,7 @@ OWN_KEY: dict[str, Render] = {
     "words": lambda key, value: f"mot de passe : {value}",
     "signed by django": lambda key, value: f"/confirm/MQ:1rXyz2:{(value.replace('.', '-') + 'x' * 43)[:43]}/",
     "csrf meta": lambda key, value: f'<meta name="csrf-token" content="{value}">',
+    "redis.conf": lambda key, value: f"requirepass {value}",
+    "sshpass": lambda key, value: f"sshpass -p {value} ssh host",
     "redis": lambda key, value: f'AUTH "default" "{value}"',
 }  # fmt: skip

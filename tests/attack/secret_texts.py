@@ -113,6 +113,8 @@ Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/12
 Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)
 Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 [FBAN/FBIOS;FBAV/437.0;FBLC/en_US]
 user 'bob' created order "17"
+Unexpected token '<' in line 3
+missing key 'user', unknown token "x"
 password validation failed for user 17
 invalid token in line 3
 the passenger list has 12 names: Ana, Bob

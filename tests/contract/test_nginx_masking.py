@@ -85,7 +85,7 @@ def test_line__has_no_secret_of_the_corpus(edge, held_out):
 _PARTS = st.sampled_from(
     "password pin api_key userToken session.key пароль passe name value key type for by login auth bearer token -u user"
     ' identified x 1 : = => == , ; \' " \\ \\" %22 %5B %3D &quot; [ ] { } ( ) < > </ -- - | \n :// @ / . _ + %20'
-    " \uff1a \\n \\u0022 \\u00e9 s:4: name= value= form-data; Cookie: Authorization: Digest".split(" ")
+    " <- -> ?: path \uff1a \\n \\u0022 \\u00e9 s:4: name= value= form-data; Cookie: Authorization: Digest".split(" ")
 ).map(lambda part: part or " ")
 _PLANTED = "Zx9Tr0ub4dorQ7"
 
