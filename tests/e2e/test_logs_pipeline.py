@@ -309,7 +309,7 @@ size.STREAMS = "logs-django.ops-flood"
 writer = size.Server(setup.ELASTICSEARCH_URL, "elastic", sys.argv[1])
 keeper = size.Server(setup.ELASTICSEARCH_URL, "keeper", people.password(setup.SECRETS, "password"))
 line = lambda: {"@timestamp": "2026-01-01T00:00:00.000Z", "message": os.urandom(2000).hex()}
-for _ in range(20):
+for _ in range(10):
     lines = "".join('{"create":{}}\\n' + json.dumps(line()) + "\\n" for _ in range(250))
     sent = writer.must("POST", "/logs-django.ops-flood/_bulk", content=("application/x-ndjson", lines.encode()))
     assert not sent["errors"], sent
@@ -321,7 +321,7 @@ print(sum(size._sizes(keeper).values()))
 
 
 def test_flood__is_kept_to_its_size(stack: Stack, probe: Probe) -> None:
-    """20 MB where 4 MiB may be: what is too much is deleted, and the newest lines are there."""
+    """10 MB where 4 MiB may be: what is too much is deleted, and the newest lines are there."""
     password = probe.secret("secrets-elasticsearch/elastic-password")
     taken = int(stack.exec("elasticsearch-keeper", "python", "-c", FLOOD, password, timeout=120))
     assert 0 < taken <= 4.5 * 1024**2
