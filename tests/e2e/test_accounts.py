@@ -91,6 +91,25 @@ def test_cache__does_not_run_what_somebody_put_there(stack: Stack, visitor: Visi
     assert in_web(stack, READ_AS_DJANGO) == "True\n"
 
 
+#: Asks workers all that can be asked, and looks for what the site's files of secrets hold.
+ASK_WORKERS = """
+from pathlib import Path
+from celery.worker.control import Panel
+from stack.config.celery import app
+files = Path("/run/secrets/django").iterdir()
+words = {word for path in files for word in re.findall("[0-9a-z]{26,}", path.read_text())}
+asked = [name for name, meta in Panel.meta.items() if meta.type == "inspect" and not meta.args]
+told = {name: str(app.control.broadcast(name, reply=True, timeout=2)) for name in [*asked, "conf", "dump_conf"]}
+assert words and all("ok" in told[name] or "celery@" in told[name] for name in ("ping", "stats")), told
+print([name for name, text in told.items() if any(word in text for word in words)])
+"""
+
+
+def test_worker__tells_nobody_the_site_s_passwords(stack: Stack) -> None:
+    """Whoever may send to the workers is told their configuration: Flower's pages show it, the exporter may ask."""
+    assert in_web(stack, "import re\n" + ASK_WORKERS) == "[]\n"
+
+
 def as_exporter(*statements: str) -> list[dict[str, Any]]:
     """Return questions to PostgreSQL as the exporter's role."""
     who = {"kind": "sql", "host": "postgres", "dbname": "app", "user": "exporter"}
