@@ -135,9 +135,9 @@ def test_error_log__survives_its_filter(edge):
 
     [first] = filters()
     os.kill(first, signal.SIGKILL)
+    wait_until(lambda: first not in filters(), "it has ended: until then, it may take a line with it")
     edge.ask("/gone", "POST", b"x")
     wait_until(lambda: b"prematurely closed" in edge.errors.read_bytes(), "another filter passes on what nginx says")
-    assert first not in filters()
 
 
 def test_killed_master__ends_the_container(edge):
