@@ -29,14 +29,17 @@ _NOT_ASCII = rf"(?:{_P}[89A-F][\dA-F]|(?:\\|{_P}5C)++(?:u(?!00[0-7])[\dA-F]|x[89
 _STEM = f"(?:{'|'.join(sorted(STEMS))}|{_NOT_ASCII})"
 _REST = rf"(?:[\w-]++|{_NOT_ASCII})*+"
 _CLOSERS = rf"(?:[\\\"'\])\d[ +]|{_P}(?:2[0279]|5[BCD])|&[a-z\d#]++;|u002[27])*+"
-_SEPARATOR = rf"(?:[:=]|{_P}3[AD]|u003[AD])(?:[=>]|{_P}3[DE])?"
+_SEPARATOR = rf"(?:[?!]|{_P}(?:3F|21))?(?:[:=]|{_P}3[AD]|u003[AD])(?:[=>]|{_P}3[DE])?"
+_ARROW = rf"(?:-(?:>|{_P}3E)|(?:<|{_P}3C)-)"
+# of an option: after no letter, or after a sign that ends in one as it is encoded
+_BEGINNING = r"(?:(?<![\w-])|(?<=[2-7][\dA-F])|(?<=\\[nrt])|(?<=5C[nrt]))"
 _OPEN_TAG, _CLOSE_TAG = rf"(?:<|{_P}3C|&(?:amp;)?lt;)", rf"(?:>|{_P}3E|&(?:amp;)?gt;)"
 
 
 def _objects() -> str:
     """{"name": "password", "value": "x"}: from the first half on, whichever it is."""
     name, value = ("|".join(sorted(words)) for words in (NAMES, VALUES))
-    separator = rf"(?:{_SEPARATOR}|{_CLOSE_TAG}|%EF%BC%9[AD])"
+    separator = rf"(?:{_SEPARATOR}|{_ARROW}|{_CLOSE_TAG}|%EF%BC%9[AD])"
     named = rf"(?:{name}){_CLOSERS}{separator}{_CLOSERS}B?{_QUOTE}?[^\s&\"'<>]{{0,64}}?{_STEM}"
     return rf"(?=.*{named})(?P<kept>.*?)(?:(?:{value}){_CLOSERS}{_SEPARATOR}|{named})"
 
@@ -48,15 +51,15 @@ def _wide(stem: str) -> str:
 
 def _pairs(stem: str) -> str:
     separators = (
-        rf"{_CLOSERS}(?:[?!]|%(?:3F|21))?{_SEPARATOR}",
-        rf"{_CLOSERS}(?:-(?:>|{_P}3E)|(?:<|{_P}3C)-)",
-        rf"{_SPACE}++{_QUOTE}",
+        rf"{_CLOSERS}{_SEPARATOR}",
+        rf"{_CLOSERS}{_ARROW}",
+        rf"(?:{_QUOTE}|[\\\])]|{_P}(?:5[BCD]|29))*?{_SPACE}++{_QUOTE}",
         rf"{_QUOTE}(?:,|{_P}2C){_SPACE}*+(?:[(\[]|{_P}(?:28|5B))?[BUR]*+{_QUOTE}",
         rf"{_QUOTE}(?:;|{_P}3B)s(?::|{_P}3A)",
     )
     return (
         rf"(?P<kept>.*?)(?:{stem}{_REST}(?:{'|'.join(separators)})"
-        rf"|(?:(?<![\w-])|(?<=20))-[\w-]{{0,64}}?{stem}{_REST}{_SPACE}++(?![-=:]|$)|{_OPEN_TAG}[\w:.-]{{0,64}}?{stem})"
+        rf"|{_BEGINNING}-[\w-]{{0,64}}?{stem}{_REST}{_SPACE}++(?![-=:]|$)|{_OPEN_TAG}[\w:.-]{{0,64}}?{stem})"
     )
 
 
