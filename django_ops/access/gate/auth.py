@@ -50,8 +50,9 @@ def answer(request: HttpRequest) -> HttpResponse:
     if action == SIGN_IN:
         return _sign_in(request, service)
     decision = judge(request, service)
-    told = {REFUSAL: refusal(decision.reason)} if decision.status == 403 else decision.headers
-    return _empty(decision.status, told)
+    if decision.status == 403 and decision.reason is not Reason.UNTRUSTED_PEER:
+        return _empty(403, {REFUSAL: refusal(decision.reason)})
+    return _empty(decision.status, decision.headers)
 
 
 #: The same under ASGI: sessions and users are read where Django's own ORM is.

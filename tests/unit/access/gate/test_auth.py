@@ -181,7 +181,14 @@ def test_identity__what_the_service_asks_for(person):
 
 
 def test_identity__not_with_a_refusal(person):
-    assert "X-Ops-User" not in ask("/_ops/gate/grafana/", HTTP_X_ORIGINAL_METHOD="POST").headers
+    headers = ask("/_ops/gate/grafana/", HTTP_X_ORIGINAL_METHOD="POST").headers
+    assert "X-Ops-User" not in headers
+    assert headers["X-Ops-Refusal"] == "Access denied: no-origin."
+
+
+def test_refusal__tells_a_stranger_nothing(person):
+    headers = ask("/_ops/gate/grafana/", REMOTE_ADDR="192.0.2.1").headers
+    assert [name for name in headers if name.startswith("X-Ops-")] == []
 
 
 def test_identity__cannot_break_a_line(person):
