@@ -48,7 +48,7 @@ endif
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help run password demo-traffic test test-matrix test-uwsgi coverage images e2e secrets-rotate lint format bench wheel sbom audit digests requirements clean
+.PHONY: help run password demo-traffic test test-matrix test-uwsgi coverage images e2e attack secrets-rotate lint format bench wheel sbom audit digests requirements clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,9 @@ images: ## Have every image that compose.yml names: pulled, or built as a stand-
 
 e2e: .venv/.test ## Test the whole stack in containers (root; ARGS="--keep -k kill" leaves it up and tests a part)
 	.venv/bin/pytest --numprocesses 2 tests/e2e $(ARGS)
+
+attack: .venv/.test ## Attack the running stack with our own attackers, and print what held (root; ARGS="--only gate slow")
+	@.venv/bin/python -m tests.attack $(ARGS)
 
 secrets-rotate: ## Replace a secret of the running stack (NAME=django-secret-key, NAME=database-password)
 ifeq ($(NAME),database-password)

@@ -80,7 +80,7 @@ def reads_any_content_type(read: Callable[[Any, Mapping[str, Any]], None]) -> Ca
     def read_or_mark(self: Any, meta: Mapping[str, Any]) -> None:
         try:
             read(self, meta)
-        except (LookupError, ValueError, SuspiciousOperation):
+        except (LookupError, ValueError, SuspiciousOperation, BadRequest):  # the last one from Django 6.1 on
             vars(self).pop("_encoding", None)
             self.content_type, self.content_params = "", _UNREADABLE
 

@@ -38,7 +38,8 @@ def known(running: Stack, probe: Probe) -> dict[str, str]:
     script = 'cd /volumes && for file in "$@"; do printf "%s\\n" "$file"; tr "\\n" " " <"$file"; echo; done'
     lines = docker("exec", probe.name, "sh", "-c", script, "sh", *files).splitlines()
     contents = dict(zip(lines[::2], lines[1::2], strict=True))
-    return {word: file for file, content in contents.items() for word in SECRET.findall(content)}
+    # several services may have one; it is known by its first file
+    return {word: file for file, content in reversed(contents.items()) for word in SECRET.findall(content)}
 
 
 def found_in(text: str, known: dict[str, str]) -> set[str]:
