@@ -49,7 +49,7 @@ def timestamp(unix_seconds: float) -> str:
     known, prefix = _second
     if whole != known:
         prefix = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(whole))
-        if len(prefix) != 20:
+        if len(prefix) != 20 or prefix[0] == "-":
             raise ValueError(f"the year of {whole} has no four digits")
         _second = (whole, prefix)
     return prefix + _MILLISECONDS[milliseconds % 1000]
