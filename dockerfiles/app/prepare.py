@@ -52,6 +52,7 @@ def prepare_site() -> None:
         if settings.STATIC_ROOT:
             Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
             call_command("collectstatic", interactive=False, verbosity=0)
+            make_readable(Path(settings.STATIC_ROOT))  # FILE_UPLOAD_PERMISSIONS is for these files too
         call_command("check", deploy=True, fail_level="WARNING")
         import_everything(settings)
         if problem := livez_problem():
