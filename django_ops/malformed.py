@@ -126,11 +126,25 @@ def doubts_the_filters(get_results: Callable[[Any, HttpRequest], None]) -> Calla
     return get_results_or_doubt
 
 
+def looks_up_by_a_field_or_none(get_object: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the admin's pages of an object take `?_to_field=` for what it is: no field to look it up by."""
+
+    @functools.wraps(get_object)
+    def get_object_by_a_field_or_none(
+        self: Any, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        return get_object(self, request, object_id, from_field or None)
+
+    return get_object_by_a_field_or_none
+
+
 def mend_django() -> None:
     """Have Django answer what it would answer with 500. Each place once, however many middlewares there are."""
     patch(HttpRequest, "_set_content_type_params", reads_any_content_type)
     patch(exception, "get_exception_response", survives_the_body)
     if apps.is_installed("django.contrib.admin"):
+        from django.contrib.admin import ModelAdmin
         from django.contrib.admin.views.main import ChangeList
 
+        patch(ModelAdmin, "get_object", looks_up_by_a_field_or_none)
         patch(ChangeList, "get_results", doubts_the_filters)

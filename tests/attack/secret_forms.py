@@ -57,6 +57,8 @@ UNQUOTED: dict[str, Render] = {
     "query, encoded list": lambda key, value: f"/login?{quote(key)}%5B0%5D={quote(value)}&x=1",
     "query within a query": lambda key, value: f"/go?next={quote(f'/login?{quote(key)}={quote(value)}', safe='')}&x=1",
     "query, encoded twice": lambda key, value: f"/go?next={_twice(f'/login?{key}={value}&x=1')}",
+    "key = value, spaces encoded": lambda key, value: f"{quote(key)}%20=%20{value}",
+    "option, spaces encoded": lambda key, value: f"login%20--{key}%20{value}%20--debug",
     "query, dotted": lambda key, value: f"/login?user.{quote(key)}={quote(value)}",
     "environment": lambda key, value: f"HOME=/root\nDB_{key.upper()}={value}\nLANG=C",
     "properties": lambda key, value: f"db.{key}={value}\ndb.user=app",

@@ -50,6 +50,7 @@ class Rsyslog:
         """Start it, or end it at once and start it anew."""
         docker("rm", "-f", self._name, check=False)
         hardened = ("--init", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=128m")
+        user = f"--user={self._stack.config['services']['filebeat']['user']}"  # whose secret it reads
         volumes = (
             f"{ROOT}/rsyslog/rsyslog.conf:/etc/django-ops/rsyslog.conf:ro",
             f"{self._stack.volumes()['secrets-filebeat']}:/run/secrets/filebeat:ro",
@@ -58,7 +59,7 @@ class Rsyslog:
         (network,) = (name for name in self._stack.networks() if name.endswith("_logs"))
         surroundings = (f"--network={network}", "--env=ELASTICSEARCH_URL=http://elasticsearch:9200")
         mounts = ["--tmpfs=/run/django-ops-rsyslog", *(f"--volume={volume}" for volume in volumes)]
-        docker("run", "-d", "--name", self._name, *hardened, *surroundings, *mounts, IMAGE, "sh", "-c", START)
+        docker("run", "-d", "--name", self._name, user, *hardened, *surroundings, *mounts, IMAGE, "sh", "-c", START)
 
     def kill(self) -> None:
         """End it at once."""

@@ -83,6 +83,12 @@ def test_list__with_a_filter_that_makes_no_sense_is_shown_without_it(site: Refer
         assert (answer.status, b"\r\nLocation: %s?e=1\r\n" % path.partition(b"?")[0] in answer.head) == (302, True)
 
 
+def test_object__looked_up_by_an_empty_field_is_looked_up_by_its_key(site: ReferenceSite) -> None:
+    address = Address(HOST, site.port)
+    cookies = ((b"sessionid", fuzz.sign_in(address, "admin", PASSWORD)),)
+    assert send(address, Request("", path=b"/admin/auth/user/1/change/?_to_field=", cookies=cookies)).status == 200
+
+
 @pytest.mark.parametrize("url", ["http://192.0.2.1/", "http://example.org/", "https://127.0.0.1/", "ftp://127.0.0.1/"])
 def test_attacker__speaks_to_this_machine_only(url: str) -> None:
     with pytest.raises(ValueError, match="only a site on this machine is attacked"):
