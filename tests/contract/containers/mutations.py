@@ -134,10 +134,10 @@ MUTATIONS: dict[str, dict[str, Change]] = {
     "H6": {"writable": _set(read_only=False)},
     "H7": {
         "tmpfs": _tmpfs_without_size,
-        "memory": _extend("volumes", {"type": "tmpfs", "target": "/scratch", "tmpfs": {"size": 134217728}}),
         "bind": _extend("volumes", "./prometheus:/scratch"),
         "anonymous": _extend("volumes", "/scratch"),
         "shared": _shared_data,
+        "memory": _extend("volumes", {"type": "tmpfs", "target": "/scratch", "tmpfs": {"size": 134217728}}),
     },
     "H8": {"cpus": _without_limit("cpus"), "memory": _without_limit("memory"), "pids": _without_limit("pids")},
     "H9": {"none": _remove("healthcheck"), "off": _set(healthcheck={"disable": True})},
