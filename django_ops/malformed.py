@@ -118,7 +118,7 @@ def doubts_the_filters(get_results: Callable[[Any, HttpRequest], None]) -> Calla
     def get_results_or_doubt(self: Any, request: HttpRequest) -> None:
         try:
             get_results(self, request)
-        except (TypeError, ValueError, DataError, ProgrammingError) as error:
+        except (TypeError, ValueError, IndexError, DataError, ProgrammingError) as error:
             if not self.get_filters_params():
                 raise
             raise IncorrectLookupParameters(error) from error

@@ -56,7 +56,7 @@ def flood(stack: Stack) -> Held:
 def _sent(port: int, case: Case) -> str:
     """Return the id of the request, or an empty text where nginx refuses to read it."""
     text = quote(case.text, safe="/=:;,()[]{}'@!*+~$|")[:_LONGEST]
-    agent = case.text if re.fullmatch("[ -~]*", case.text) else text
+    agent = case.text if re.fullmatch("[ -~]*", case.text) else "-"
     lines = (f"GET /attack/{text} HTTP/1.1", "Host: localhost", f"User-Agent: {agent}", "Connection: close", "", "")
     answer = send(port, "\r\n".join(lines).encode())
     head = answer.partition(b"\r\n\r\n")[0].decode("latin-1").lower()

@@ -99,7 +99,8 @@ from stack.config.celery import app
 files = Path("/run/secrets/django").iterdir()
 words = {word for path in files for word in re.findall("[0-9a-z]{26,}", path.read_text())}
 asked = [name for name, meta in Panel.meta.items() if meta.type == "inspect" and not meta.args]
-told = {name: str(app.control.broadcast(name, reply=True, timeout=2)) for name in [*asked, "conf", "dump_conf"]}
+ask = lambda name: app.control.broadcast(name, reply=True, timeout=10, limit=1)
+told = {name: str(ask(name)) for name in [*asked, "conf", "dump_conf"]}
 assert words and all("ok" in told[name] or "celery@" in told[name] for name in ("ping", "stats")), told
 print([name for name, text in told.items() if any(word in text for word in words)])
 """
