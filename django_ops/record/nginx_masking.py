@@ -22,18 +22,20 @@ _LOOKED_AT = LONGEST_FIELD + 1024
 # What follows is for maps that ignore case. Only the length of the text bounds what repeats: PCRE writes bounded groups
 # out, and takes 64 KiB. Each sign may be written out or encoded, as in `secret_grammar`.
 _P = "%(?:25)*+"
-_QUOTE = rf"(?:(?:\\|{_P}5C)*+(?:[\"']|{_P}2[27]|u002[27])|&(?:amp;)?[a-z\d#]++;)"
+_AND, _END = f"(?:&|{_P}26)", f"(?:;|{_P}3B)"
+_ENTITY = rf"{_AND}(?:amp{_END})?[a-z\d#]++{_END}"
+_QUOTE = rf"(?:(?:\\|{_P}5C)*+(?:[\"']|{_P}2[27]|u002[27])|{_ENTITY})"
 _SPACE = rf"(?:[ +]|{_P}20)"
 _NOT_ASCII = rf"(?:{_P}[89A-F][\dA-F]|(?:\\|{_P}5C)++(?:u(?!00[0-7])[\dA-F]|x[89A-F])[\dA-F])"
 #: A key with other letters than those of ASCII counts as hidden.
 _STEM = f"(?:{'|'.join(sorted(STEMS))}|{_NOT_ASCII})"
 _REST = rf"(?:[\w-]++|{_NOT_ASCII})*+"
-_CLOSERS = rf"(?:[\\\"'\])\d[ +]|{_P}(?:2[0279]|5[BCD])|&[a-z\d#]++;|u002[27])*+"
+_CLOSERS = rf"(?:[\\\"'\])\d[ +]|{_P}(?:2[0279]|5[BCD])|{_ENTITY}|u002[27])*+"
 _SEPARATOR = rf"(?:[?!]|{_P}(?:3F|21))?(?:[:=]|{_P}3[AD]|u003[AD])(?:[=>]|{_P}3[DE])?"
 _ARROW = rf"(?:-(?:>|{_P}3E)|(?:<|{_P}3C)-)"
 # of an option: after no letter, or after a sign that ends in one as it is encoded
 _BEGINNING = r"(?:(?<![\w-])|(?<=[2-7][\dA-F])|(?<=\\[nrt])|(?<=5C[nrt]))"
-_OPEN_TAG, _CLOSE_TAG = rf"(?:<|{_P}3C|&(?:amp;)?lt;)", rf"(?:>|{_P}3E|&(?:amp;)?gt;)"
+_OPEN_TAG, _CLOSE_TAG = rf"(?:<|{_P}3C|{_AND}(?:amp{_END})?lt{_END})", rf"(?:>|{_P}3E|{_AND}(?:amp{_END})?gt{_END})"
 
 
 def _objects() -> str:
