@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tests.attack.wire import Address, exchange
 from tests.e2e.stack import Stack
 
 
@@ -39,15 +39,7 @@ def find(project: str) -> Stack:
 
 def send(port: int, request: bytes, seconds: float = 10, host: str = "127.0.0.1") -> bytes:
     """Send bytes as they are, and return the answer until the server closes, or falls silent for so long."""
-    answer = b""
-    try:
-        with socket.create_connection((host, port), seconds) as connection:
-            connection.sendall(request)
-            while received := connection.recv(65536):
-                answer += received
-    except OSError:
-        pass
-    return answer
+    return exchange(Address(host, port), request, seconds)
 
 
 def statuses(answers: Iterable[bytes]) -> list[int]:

@@ -94,19 +94,28 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def send(address: Address, request: Request) -> Answer:
-    """Send a request over a connection of its own, and read until the server closes it."""
+def exchange(address: Address, sent: bytes, seconds: float = ANSWER_SECONDS, *, end: bool = False) -> bytes:
+    """Send bytes as they are, and return what comes back until the server closes, or falls silent for so long.
+
+    With `end`, the server is told that nothing follows: it may wait for more than there is.
+    """
     received = b""
     try:
-        with socket.create_connection(address, ANSWER_SECONDS) as connection:
-            connection.sendall(request.encoded(address.host))
-            if {b"content-length", b"transfer-encoding"} & {name.lower() for name, _ in request.headers}:
-                connection.shutdown(socket.SHUT_WR)  # a server may wait for more than there is
+        with socket.create_connection(address, seconds) as connection:
+            connection.sendall(sent)
+            if end:
+                connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65536):
                 received += part
     except OSError:
         pass  # it may close before it has read all, and what it said until then counts
-    received = _INTERIM.sub(b"", received)
+    return received
+
+
+def send(address: Address, request: Request) -> Answer:
+    """Send a request over a connection of its own, and read until the server closes it."""
+    lies = {b"content-length", b"transfer-encoding"} & {name.lower() for name, _ in request.headers}
+    received = _INTERIM.sub(b"", exchange(address, request.encoded(address.host), end=bool(lies)))
     status = re.match(rb"HTTP/1\.[01] (\d{3})", received)
     head, _, body = received.partition(b"\r\n\r\n")
     return Answer(int(status[1]) if status else 0, head, body)

@@ -12,8 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from django_ops.access.attempts.limits import Attempt, attempt, seconds_left
-from django_ops.conf import conf
-from django_ops.guard.trust import client_address, networks_of
+from django_ops.guard.client import client_of
 from django_ops.metrics import catalog
 from django_ops.metrics.lost import hand_to
 
@@ -83,9 +82,4 @@ def _attempt(request: HttpRequest | None, credentials: dict[str, Any]) -> Attemp
 
 
 def _address(request: HttpRequest | None) -> str:
-    meta = getattr(request, "META", {})
-    try:
-        proxies = networks_of(tuple(conf.OPS_TRUSTED_PROXIES))
-        return client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), proxies)
-    except (TypeError, ValueError):
-        return str(meta.get("REMOTE_ADDR", ""))
+    return client_of(getattr(request, "META", {}))

@@ -32,7 +32,8 @@ from django_ops.access.gate.registry import Service, services
 from django_ops.access.gate.sign_in import sign_in_url
 from django_ops.conf import Configuration, conf
 from django_ops.exceptions import ImproperlyConfiguredError
-from django_ops.guard.trust import client_address, networks_of
+from django_ops.guard.client import client_of
+from django_ops.guard.trust import networks_of
 from django_ops.metrics import catalog
 from django_ops.metrics.lost import hand_to
 
@@ -102,7 +103,7 @@ def note(request: HttpRequest, service: Service, person: Person | None, decision
                 "gate_service": service.name,
                 "gate_reason": decision.reason.value,
                 "gate_user": person.key if person is not None else "",
-                "gate_client": _client(request),
+                "gate_client": client_of(request.META),
             },
         )
 
@@ -147,15 +148,6 @@ def _scheme(request: HttpRequest) -> str:
         return str(request.scheme)
     except ImproperlyConfigured:
         return "http"
-
-
-def _client(request: HttpRequest) -> str:
-    meta = request.META
-    try:
-        proxies = networks_of(tuple(conf.OPS_TRUSTED_PROXIES))
-    except (TypeError, ValueError):
-        return str(meta.get("REMOTE_ADDR", ""))
-    return client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), proxies)
 
 
 def _sign_in(request: HttpRequest, service: Service) -> HttpResponse:
